@@ -1,0 +1,18 @@
+//! Every cryptographic computation of Simward, and the only code that opens a secret.
+//!
+//! A [`Secret`] has no printable form, is wiped on drop, compares in constant time and can be read by this
+//! crate alone: the others hold it, pass it on and hand it back.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod digest;
+pub mod kdf;
+pub mod milenage;
+pub mod seal;
+pub mod secret;
+pub mod sign;
+pub mod subscriber;
+
+pub use secret::Secret;

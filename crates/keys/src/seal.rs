@@ -1,0 +1,99 @@
+//! Authenticated encryption for what lies at rest: AES-256-GCM with a nonce the caller never repeats.
+
+use crate::Secret;
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use alloc::vec::Vec;
+use hkdf::Hkdf;
+use rand_core::CryptoRng;
+use sha2::Sha256;
+
+/// The bytes were not sealed by this key for this purpose, or were changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("sealed bytes do not open: wrong key, wrong place, or changed")]
+pub struct NotOurs;
+
+/// Octets that sealing adds: the GCM tag.
+pub const TAG_BYTES: usize = 16;
+/// Octets of a nonce.
+pub const NONCE_BYTES: usize = 12;
+
+/// A key that seals and opens.
+#[derive(Clone)]
+pub struct SealKey(Secret<[u8; 32]>);
+
+impl core::fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SealKey(…)")
+    }
+}
+
+impl SealKey {
+    /// From 32 secret octets.
+    pub const fn new(key: Secret<[u8; 32]>) -> Self {
+        Self(key)
+    }
+
+    /// HKDF-SHA-256 of `root` for one `purpose`; `salt` makes the key new each time it changes.
+    pub fn derive(root: &Secret<[u8; 32]>, salt: &[u8], purpose: &[u8]) -> Self {
+        Self(subkey(root, salt, purpose))
+    }
+
+    /// Ciphertext ‖ tag of `plain`, bound to `place`. The nonce must never be used twice with this key.
+    pub fn seal(&self, nonce: &[u8; NONCE_BYTES], place: &[u8], plain: &[u8]) -> Vec<u8> {
+        let cipher = Aes256Gcm::new(self.0.open().into());
+        // GCM refuses only messages over 64 GiB; such a one comes back empty and then never opens.
+        cipher.encrypt(nonce.into(), Payload { msg: plain, aad: place }).unwrap_or_default()
+    }
+
+    /// The plaintext of `sealed`, if this key sealed it for this `place`.
+    pub fn open(&self, nonce: &[u8; NONCE_BYTES], place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotOurs> {
+        let cipher = Aes256Gcm::new(self.0.open().into());
+        cipher.decrypt(nonce.into(), Payload { msg: sealed, aad: place }).map_err(|_| NotOurs)
+    }
+
+    /// Nonce ‖ ciphertext ‖ tag under a fresh random nonce: for keys that seal far fewer than 2^32 things.
+    pub fn seal_random(&self, rng: &mut impl CryptoRng, place: &[u8], plain: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; NONCE_BYTES];
+        rng.fill_bytes(&mut nonce);
+        let mut out = nonce.to_vec();
+        out.extend_from_slice(&self.seal(&nonce, place, plain));
+        out
+    }
+
+    /// Opens what [`SealKey::seal_random`] made.
+    pub fn open_random(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotOurs> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(NotOurs)?;
+        self.open(nonce, place, rest)
+    }
+}
+
+/// HKDF-SHA-256 of `root` for one `purpose`.
+pub fn subkey(root: &Secret<[u8; 32]>, salt: &[u8], purpose: &[u8]) -> Secret<[u8; 32]> {
+    let mut out = [0; 32];
+    // 32 octets are far below HKDF's limit of 255 blocks; the zero key of the impossible case opens nothing.
+    let _ = Hkdf::<Sha256>::new(Some(salt), root.open()).expand(purpose, &mut out);
+    Secret::new(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_and_nowhere_else() {
+        let key = SealKey::new(Secret::new([1; 32]));
+        let sealed = key.seal(&[0; 12], b"here", b"words");
+        assert_eq!(key.open(&[0; 12], b"here", &sealed).unwrap(), b"words");
+        assert_eq!(key.open(&[0; 12], b"there", &sealed), Err(NotOurs));
+        assert_eq!(key.open(&[1; 12], b"here", &sealed), Err(NotOurs));
+        for i in 0..sealed.len() * 8 {
+            let mut bad = sealed.clone();
+            bad[i / 8] ^= 1 << (i % 8);
+            assert_eq!(key.open(&[0; 12], b"here", &bad), Err(NotOurs));
+        }
+        for cut in 0..sealed.len() {
+            assert_eq!(key.open(&[0; 12], b"here", &sealed[..cut]), Err(NotOurs));
+        }
+    }
+}
