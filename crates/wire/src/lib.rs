@@ -6,9 +6,12 @@
 
 extern crate alloc;
 
+pub mod apdu;
 pub mod gateway;
 pub mod id;
 pub mod time;
+pub mod tlv;
+pub mod vpcd;
 
 pub use id::{Eid, Iccid, Imsi, Msisdn};
 pub use time::UnixTime;
