@@ -1,1 +1,35 @@
-//! card
+//! A UICC with a USIM: APDU in, APDU out. Every write survives a power cut at any byte.
+//!
+//! [`Card`] keeps its state in a sealed log over two traits that its host gives: a [`medium::Medium`] of two
+//! append-only banks and an [`medium::Anchor`], a number that only grows. It has no clock, no network and no
+//! randomness of its own, and from no input does it panic.
+//!
+//! The order in which a secret is defended is the order of the code: a PIN try is spent in the store before the
+//! PIN is compared, and a sequence number is stored before its response is released.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod answer;
+mod authenticate;
+mod card;
+mod code;
+mod codec;
+mod content;
+mod credential;
+mod fcp;
+mod files;
+mod log;
+pub mod medium;
+mod pin;
+mod profile;
+mod select;
+mod session;
+mod sqn;
+mod state;
+
+pub use card::{Card, OpenError};
+pub use code::Code;
+pub use log::Lock;
+pub use profile::{MncLength, Profile};

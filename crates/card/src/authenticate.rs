@@ -1,0 +1,86 @@
+//! AUTHENTICATE of the USIM (TS 31.102 §7.1.2, TS 33.102 §6.3.3).
+
+use crate::answer::Answer;
+use crate::card::Live;
+use crate::files::{Access, Dir};
+use crate::medium::{Anchor, Medium};
+use crate::session::Session;
+use crate::state::Change;
+use alloc::vec::Vec;
+use keys::milenage::{Amf, Sqn, conceal, gsm};
+use keys::secret::same;
+use rand_core::CryptoRng;
+use wire::apdu::{Command, Status};
+
+/// GSM and 3G security contexts; the others (VGCS, GBA, local keys) are not here.
+const GSM_CONTEXT: u8 = 0x80;
+const UMTS_CONTEXT: u8 = 0x81;
+
+/// Answers a challenge, for whoever gave the PIN.
+pub(crate) fn authenticate<M: Medium, A: Anchor>(
+    command: &Command<'_>,
+    live: &mut Live<M, A>,
+    session: &Session,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, Status> {
+    if command.p1 != 0 {
+        return Err(Status::WRONG_P1_P2);
+    }
+    if session.dir == Dir::Mf {
+        return Err(Status::CONDITIONS_NOT_SATISFIED);
+    }
+    if !session.allows(Access::Pin, &live.state) {
+        return Err(Status::SECURITY_NOT_SATISFIED);
+    }
+    match command.p2 {
+        GSM_CONTEXT => {
+            let [0x10, rand @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
+            let rand = rand.try_into().map_err(|_| Status::WRONG_LENGTH)?;
+            Ok(Answer::Held(gsm_context(live, rand)))
+        }
+        UMTS_CONTEXT => {
+            let [0x10, rest @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
+            let (rand, rest) = rest.split_first_chunk::<16>().ok_or(Status::WRONG_LENGTH)?;
+            let [0x10, autn @ ..] = rest else { return Err(Status::WRONG_LENGTH) };
+            let autn = autn.try_into().map_err(|_| Status::WRONG_LENGTH)?;
+            umts_context(live, rand, autn, rng).map(Answer::Held)
+        }
+        _ => Err(Status::WRONG_P1_P2),
+    }
+}
+
+/// 04 SRES 08 Kc, converted from the UMTS vector (TS 33.102 §6.8.1.2). There is no AUTN and no SQN to check.
+fn gsm_context<M, A>(live: &Live<M, A>, rand: &[u8; 16]) -> Vec<u8> {
+    // SRES and Kc depend on f2 to f4 alone, so SQN and AMF may be anything.
+    let (sres, kc) = gsm(&live.state.milenage().vector(rand, Sqn::default(), Amf::ZERO));
+    [&[4][..], &sres, &[8], &kc].concat()
+}
+
+/// DB 08 RES 10 CK 10 IK 08 Kc, or DC 0E AUTS.
+///
+/// MAC-A first: from a stranger nothing is learnt, not even whether his SQN was fresh, and nothing changes. Then the
+/// SQN, which is durable before RES leaves. The separation bit of the AMF is the terminal's to judge
+/// (TS 33.102 Annex H).
+fn umts_context<M: Medium, A: Anchor>(
+    live: &mut Live<M, A>,
+    rand: &[u8; 16],
+    autn: &[u8; 16],
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, Status> {
+    let [s0, s1, s2, s3, s4, s5, amf0, amf1, mac @ ..] = autn;
+    let milenage = live.state.milenage();
+    let concealed = Sqn::from_bytes([*s0, *s1, *s2, *s3, *s4, *s5]);
+    let sqn = Sqn::from_bytes(conceal(concealed, milenage.f5(rand)));
+    let vector = milenage.vector(rand, sqn, Amf([*amf0, *amf1]));
+    if !same(&vector.mac_a, mac) {
+        return Err(Status::AUTHENTICATION_INCORRECT_MAC);
+    }
+    if !live.state.sqn.accepts(sqn) {
+        let auts = milenage.auts(rand, live.state.sqn.highest());
+        return Ok([&[0xdc, 14][..], &auts].concat());
+    }
+    live.commit(&[Change::Sqn(sqn)], rng)?;
+    let (_, kc) = gsm(&vector);
+    let (ck, ik) = (vector.ck.danger_expose(), vector.ik.danger_expose());
+    Ok([&[0xdb, 8][..], &vector.res, &[16], ck, &[16], ik, &[8], &kc].concat())
+}

@@ -1,0 +1,54 @@
+//! What makes a card somebody's: the values it is personalised with.
+
+use crate::Code;
+use core::fmt;
+use keys::Secret;
+use keys::milenage::Milenage;
+use wire::{Iccid, Imsi, Msisdn};
+
+/// How many digits of the IMSI are the mobile network code (TS 31.102 §4.2.18, EF.AD octet 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MncLength {
+    /// Two.
+    Two = 2,
+    /// Three.
+    Three = 3,
+}
+
+/// A card's personal values. Prints nothing of itself.
+#[derive(Clone)]
+pub struct Profile {
+    /// The card's serial number.
+    pub iccid: Iccid,
+    /// The subscriber's identity.
+    pub imsi: Imsi,
+    /// Where the network's part of the IMSI ends.
+    pub mnc_length: MncLength,
+    /// The subscriber's key.
+    pub k: Secret<[u8; 16]>,
+    /// The operator's constant as this K sees it.
+    pub opc: Secret<[u8; 16]>,
+    /// The holder's PIN.
+    pub pin: Code,
+    /// Unblocks the PIN.
+    pub puk: Code,
+    /// The administrative code.
+    pub adm1: Code,
+    /// The card's number, for EF.MSISDN.
+    pub msisdn: Option<Msisdn>,
+    /// The number's deed, for EF.DEED.
+    pub deed_id: Option<[u8; 32]>,
+}
+
+impl Profile {
+    /// MILENAGE keyed with K and OPc.
+    pub fn milenage(&self) -> Milenage {
+        Milenage::new(&self.k, &self.opc)
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Profile(…)")
+    }
+}
