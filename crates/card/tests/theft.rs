@@ -195,8 +195,11 @@ fn copies_and_cuts_together_buy_no_guess() {
     assert!(opened > rounds * 10, "{opened} copies opened, so the thief had his chances");
 }
 
-/// The salt and the place of every record in a bank, and its bytes as far as they were written.
-fn sealed(bank: &[u8]) -> Vec<(([u8; 32], usize), Vec<u8>)> {
+/// A key, by its salt, and a nonce, by the record's place under it.
+type Place = ([u8; 32], usize);
+
+/// The key and nonce of every record in a bank, and its bytes as far as they were written.
+fn sealed(bank: &[u8]) -> Vec<(Place, Vec<u8>)> {
     let mut out = Vec::new();
     if !bank.starts_with(b"SWC1") || bank.len() < 60 {
         return out;
@@ -239,7 +242,7 @@ fn no_key_and_nonce_meet_twice_whatever_is_torn_or_put_back() {
             terminal.raw(&format!("00d6000002{:02x}{i:02x}", round as u8));
         }
     }
-    let mut met: HashMap<([u8; 32], usize), Vec<u8>> = HashMap::new();
+    let mut met: HashMap<Place, Vec<u8>> = HashMap::new();
     for (banks, _) in &world.0.borrow().seen {
         for (place, bytes) in banks.iter().flat_map(|b| sealed(b)) {
             let known = met.entry(place).or_default();
