@@ -4,7 +4,6 @@
 
 use crate::Secret;
 use ed25519_dalek::Signer as _;
-use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::signature::Verifier as _;
 use rand_core::CryptoRng;
 

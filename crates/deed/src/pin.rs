@@ -1,0 +1,409 @@
+//! The pin: what the enforcement point remembers of a number, and the only thing it serves from.
+//!
+//! A pin changes by [`Pin::accept`], [`Pin::object`] and [`Pin::close`], each of which takes bytes from anybody and
+//! believes none of them.
+
+use crate::cbor::{Reader, Writer, whole};
+use crate::event::{Body, Event};
+use crate::log::Leaf;
+use crate::log::proof::{LoggedLeaf, TlogProof};
+use crate::manifest::Manifests;
+use crate::objection::Objection;
+use crate::record::{Card, Place};
+use crate::rules::{ends, objector};
+use crate::state::{State, bit, forbidding_bit};
+use crate::verify::{check, step};
+use crate::wait::{CLOSING, LATEST_COMMIT, RESERVE};
+use crate::{Digest, Reason, Refusal, hash};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use keys::Secret;
+use keys::sign::Verifier;
+use wire::{Imsi, UnixTime};
+
+/// An objection that is not in the chain yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// As it came.
+    pub bytes: Vec<u8>,
+    /// From where.
+    pub place: Place,
+    /// The vetoed request, or the held bits.
+    pub against: Against,
+}
+
+/// What an objection is against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Against {
+    /// One request.
+    Request(Digest),
+    /// Whatever these bits forbid.
+    Bits(Vec<u64>),
+}
+
+/// A commit that is being written: objections from now on are too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// Head of the request.
+    pub request: Digest,
+    /// Head of the commit.
+    pub head: Digest,
+    /// Witnessed time when it was written.
+    pub at: UnixTime,
+}
+
+/// A number as the enforcement point knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// The verified state.
+    pub state: State,
+    /// Place in the log of the newest leaf accepted.
+    pub last_index: u64,
+    /// Objections handed in directly.
+    pub standing: Vec<Standing>,
+    /// The commit being written, if any.
+    pub closing: Option<Closing>,
+    /// Places whose objection came too late: no further change of SIM until cleared, as bits.
+    pub late: u8,
+}
+
+/// The answer to a network that asks for an IMSI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serve {
+    /// This card is the number's.
+    Serve {
+        /// Codes sent by SMS are held until then.
+        sms_held_until: Option<UnixTime>,
+    },
+    /// Suspended: emergency calls only. A refused authentication could stop those too, so it is not refused.
+    EmergencyOnly,
+    /// No pin names this card as one to serve.
+    Refuse(NotServed),
+}
+
+/// Why a card is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotServed {
+    /// No pin names it.
+    #[error("no number's deed names this card")]
+    Unknown,
+    /// It was replaced.
+    #[error("the number has moved to another card")]
+    Replaced,
+    /// It is a stand-by card.
+    #[error("a stand-by card that nobody has woken")]
+    Sleeping,
+}
+
+/// What became of an objection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objected {
+    /// It stands: whatever it is against is stopped.
+    InTime,
+    /// The change was already being written; the objection is kept as a hold on the next one.
+    TooLate,
+}
+
+impl Pin {
+    /// The pin after one more event of the chain.
+    ///
+    /// `proof` shows the event's leaf in the witnessed log; only objections may come without. What the caller must
+    /// still see to, because it needs other pins and K: a new card's IMSI and key belong to no other number, and the
+    /// key it unwraps matches its commitment ([`new_cards`]).
+    pub fn accept(
+        verifier: &impl Verifier,
+        manifests: &Manifests,
+        roll_key: &Secret<[u8; 32]>,
+        pin: Option<Self>,
+        event: &[u8],
+        proof: Option<&TlogProof>,
+    ) -> Result<Self, Refusal> {
+        let seq = pin.as_ref().map_or(0, |p| p.state.heads.len() as u64);
+        let before = pin.as_ref().map(|p| p.state.clone());
+        let state = step(verifier, manifests, before, event)?;
+        let event = Event::decode(event).map_err(|r| r.at(seq))?;
+        let logged = logged(verifier, manifests, roll_key, &state, seq, proof).map_err(|r| r.at(seq))?;
+        Self::accepted(pin, state, &event, logged).map_err(|r| r.at(seq))
+    }
+
+    fn accepted(
+        pin: Option<Self>,
+        state: State,
+        event: &Event,
+        logged: Option<LoggedLeaf>,
+    ) -> Result<Self, Reason> {
+        let objection = matches!(event.body, Body::Vetoed { .. } | Body::Held { .. });
+        if logged.is_none() && !objection {
+            return Err(Reason::Log("its leaf is not in the log".into()));
+        }
+        let Some(pin) = pin else {
+            let last_index = logged.map_or(0, |l| l.index);
+            return Ok(Self { state, last_index, standing: Vec::new(), closing: None, late: 0 });
+        };
+        if logged.as_ref().is_some_and(|l| l.index <= pin.last_index) {
+            return Err(Reason::Log("its leaf is not after the leaf before".into()));
+        }
+        let mut next = pin;
+        if let (Body::Committed { request, .. }, Some(logged)) = (&event.body, &logged) {
+            next.may_commit(request, logged)?;
+            next.closing = None;
+            next.lift_cleared(&state);
+        }
+        next.last_index = logged.map_or(next.last_index, |l| l.index);
+        next.state = state;
+        next.drop_settled(event);
+        Ok(next)
+    }
+
+    /// Whether nothing handed in here stands against committing the live request.
+    fn unopposed(&self, request: &Digest) -> Result<(), Reason> {
+        let live = self.state.live.as_ref().filter(|l| l.head == *request).ok_or(Reason::NoRequest)?;
+        let over = live.intent.over;
+        let forbidding = forbidding_bit(live.intent.change.kind());
+        let stops = |standing: &Standing| {
+            Some(standing.place) != over
+                && match &standing.against {
+                    Against::Request(vetoed) => vetoed == request,
+                    Against::Bits(bits) => {
+                        bits.iter().any(|b| Some(*b) == forbidding || matches!(*b, bit::SERVICE | bit::LEGAL))
+                    }
+                }
+        };
+        // What came too late for the commit that is being written stops the next one, not this one.
+        let written = self.closing.is_some_and(|c| c.request == *request);
+        let late = self.late & !over.map_or(0, Place::bit) != 0 && forbidding == Some(bit::MOVE) && !written;
+        if late || self.standing.iter().any(stops) { Err(Reason::Objected) } else { Ok(()) }
+    }
+
+    fn may_commit(&self, request: &Digest, logged: &LoggedLeaf) -> Result<(), Reason> {
+        self.unopposed(request)?;
+        let seen_by = logged.witnessed.seen_by;
+        let expiry = self.state.live.as_ref().map_or(0, |l| l.intent.expiry);
+        if seen_by > expiry.saturating_add(LATEST_COMMIT) {
+            return Err(Reason::Log("logged long after the request had expired".into()));
+        }
+        if self.closing.is_some_and(|c| c.request == *request && seen_by > c.at.after(CLOSING).0) {
+            return Err(Reason::Log("not logged within 15 minutes of being written".into()));
+        }
+        Ok(())
+    }
+
+    /// A commit that lifts holds lifts what stands for them here too.
+    fn lift_cleared(&mut self, after: &State) {
+        let cleared: Vec<u64> =
+            (0..9).filter(|b| self.state.held(*b, None) && !after.held(*b, None)).collect();
+        if cleared.contains(&bit::MOVE) {
+            self.late = 0;
+        }
+        self.standing.retain(|s| match &s.against {
+            Against::Bits(bits) => !bits.iter().all(|b| cleared.contains(b)),
+            Against::Request(_) => true,
+        });
+    }
+
+    /// Objections that the chain now carries, or whose request is gone, need no memory of their own.
+    fn drop_settled(&mut self, event: &Event) {
+        let live = self.state.live.as_ref().map(|l| l.head);
+        self.standing.retain(|s| match &s.against {
+            Against::Request(request) => Some(*request) == live,
+            Against::Bits(_) => Objection::decode(&s.bytes)
+                .map_or(true, |o| o.body_bytes != event.body_bytes || !event.proofs.contains(&o.proof)),
+        });
+        if self.closing.is_some_and(|c| Some(c.request) != live) {
+            self.closing = None;
+        }
+    }
+
+    /// Takes an objection that came directly. Needs no log: it acts at once.
+    pub fn object(
+        &mut self,
+        verifier: &impl Verifier,
+        manifests: &Manifests,
+        bytes: &[u8],
+        now: UnixTime,
+    ) -> Result<Objected, Refusal> {
+        let seq = self.state.heads.len() as u64;
+        self.objected(verifier, manifests, bytes, now).map_err(|r| r.at(seq))
+    }
+
+    fn objected(
+        &mut self,
+        verifier: &impl Verifier,
+        manifests: &Manifests,
+        bytes: &[u8],
+        now: UnixTime,
+    ) -> Result<Objected, Reason> {
+        let objection = Objection::decode(bytes)?;
+        if objection.deed_id != self.state.deed_id {
+            return Err(Reason::OtherDeed);
+        }
+        if self.standing.iter().any(|s| s.bytes == bytes) {
+            return Ok(Objected::InTime);
+        }
+        if self.standing.len() >= 64 {
+            return Err(Reason::Limit("number of standing objections"));
+        }
+        let (manifest, _) = manifests.get(&self.state.manifest)?;
+        let Objection { body, body_bytes, proof, .. } = &objection;
+        let signer = check(verifier, manifest, Some(&self.state), body.kind(), body, body_bytes, proof)?;
+        let who = objector(&self.state, &signer, proof)?;
+        let (against, stops_closing) = match body {
+            Body::Vetoed { request, .. } => {
+                let live =
+                    self.state.live.as_ref().filter(|l| l.head == *request).ok_or(Reason::NoRequest)?;
+                who.may_veto(live.intent.over)?;
+                (Against::Request(*request), true)
+            }
+            Body::Held { bits, .. } => {
+                who.may_hold(bits)?;
+                (Against::Bits(bits.clone()), ends(&self.state, bits, who.place))
+            }
+            _ => return Err(Reason::Role("only a veto or a hold is an objection")),
+        };
+        let closing = self.closing.is_some_and(|c| now <= c.at.after(CLOSING));
+        if closing && stops_closing {
+            self.late |= who.place.bit();
+            return Ok(Objected::TooLate);
+        }
+        self.standing.push(Standing { bytes: bytes.to_vec(), place: who.place, against });
+        Ok(Objected::InTime)
+    }
+
+    /// Writes that this commit is about to be logged. An objection before this wins; one after it is too late.
+    pub fn close(
+        &mut self,
+        verifier: &impl Verifier,
+        manifests: &Manifests,
+        commit: &[u8],
+        now: UnixTime,
+    ) -> Result<State, Refusal> {
+        let seq = self.state.heads.len() as u64;
+        let after = step(verifier, manifests, Some(self.state.clone()), commit)?;
+        let event = Event::decode(commit).map_err(|r| r.at(seq))?;
+        let Body::Committed { request, .. } = &event.body else {
+            return Err(Reason::Role("only a commit is closed").at(seq));
+        };
+        self.unopposed(request).map_err(|r| r.at(seq))?;
+        if self.closing.is_some_and(|c| c.request == *request && c.head != event.head) {
+            return Err(Reason::Objected.at(seq));
+        }
+        self.closing = Some(Closing { request: *request, head: event.head, at: now });
+        Ok(after)
+    }
+
+    fn suspended(&self) -> bool {
+        let standing = |wanted: u64| {
+            self.standing.iter().any(|s| matches!(&s.against, Against::Bits(bits) if bits.contains(&wanted)))
+        };
+        [bit::SERVICE, bit::LEGAL].iter().any(|b| self.state.held(*b, None) || standing(*b))
+    }
+
+    /// How the number's card with this IMSI is to be served at `now`.
+    pub fn serve(&self, imsi: &Imsi, now: UnixTime) -> Serve {
+        let Some(slot) = self.state.slots.iter().find(|s| s.card.imsi == *imsi) else {
+            let reserved = self.state.moved.as_ref().and_then(|m| m.reserved.as_ref());
+            let was_ours = reserved.is_some_and(|c| c.imsi == *imsi);
+            return Serve::Refuse(if was_ours { NotServed::Replaced } else { NotServed::Unknown });
+        };
+        if slot.dormant {
+            return Serve::Refuse(NotServed::Sleeping);
+        }
+        if self.suspended() {
+            return Serve::EmergencyOnly;
+        }
+        let held = self.state.moved.as_ref().map(|m| UnixTime(m.ready).after(m.class.sms_hold()));
+        Serve::Serve { sms_held_until: held.filter(|until| *until > now) }
+    }
+
+    /// The IMSI that answers for the number.
+    pub fn resolve(&self) -> Option<Imsi> {
+        self.state.card().map(|c| c.imsi)
+    }
+
+    /// Every card whose IMSI and key this number occupies: served, sleeping, or in reserve at `now`.
+    pub fn occupied(&self, now: UnixTime) -> Vec<&Card> {
+        let reserved = self.state.moved.as_ref().filter(|m| now < UnixTime(m.ready).after(RESERVE));
+        let reserved = reserved.and_then(|m| m.reserved.as_ref());
+        self.state.slots.iter().map(|s| &s.card).chain(reserved).collect()
+    }
+}
+
+fn logged(
+    verifier: &impl Verifier,
+    manifests: &Manifests,
+    roll_key: &Secret<[u8; 32]>,
+    state: &State,
+    seq: u64,
+    proof: Option<&TlogProof>,
+) -> Result<Option<LoggedLeaf>, Reason> {
+    let Some(proof) = proof else { return Ok(None) };
+    let (_, policy) = manifests.get(&state.manifest)?;
+    let leaf = leaf(roll_key, state, seq).ok_or(Reason::Sequence)?;
+    proof.check(verifier, policy, &leaf).map(Some).map_err(|e| Reason::Log(e.to_string()))
+}
+
+/// The leaf of event `seq` of a deed.
+pub fn leaf(roll_key: &Secret<[u8; 32]>, state: &State, seq: u64) -> Option<Leaf> {
+    let tag =
+        if seq == 0 { hash::roll_tag(roll_key, state.generation, &state.number) } else { state.tag(seq) };
+    Some(Leaf { tag, head: state.head_at(seq)? })
+}
+
+/// The cards that `after` has and `before` had not.
+pub fn new_cards<'a>(before: Option<&State>, after: &'a State) -> Vec<&'a Card> {
+    let old = |card: &Card| before.is_some_and(|b| b.slots.iter().any(|s| s.card == *card));
+    after.slots.iter().map(|s| &s.card).filter(|c| !old(c)).collect()
+}
+
+// A pin's bytes are the enforcement point's own form, stored under its MAC; no part of format 1.
+
+impl Pin {
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let w = Writer::new().array(5).bytes(&self.state.encode()).uint(self.last_index);
+        let w = w.list(&self.standing, |w, s| {
+            let w = w.array(3).bytes(&s.bytes).uint(s.place.number());
+            match &s.against {
+                Against::Request(request) => w.bytes(request),
+                Against::Bits(bits) => w.bytes(&Writer::new().list(bits, |w, b| w.uint(*b)).done()),
+            }
+        });
+        match &self.closing {
+            None => w.array(0),
+            Some(c) => w.array(3).bytes(&c.request).bytes(&c.head).uint(c.at.0),
+        }
+        .uint(u64::from(self.late))
+        .done()
+    }
+
+    /// From its bytes, which a MAC has already vouched for.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Reason> {
+        whole(bytes, |r| {
+            r.array(5)?;
+            let state = State::decode(r.bytes()?)?;
+            let last_index = r.uint()?;
+            let mut standing = Vec::new();
+            for _ in 0..r.list(64, "number of standing objections")? {
+                standing.push(read_standing(r)?);
+            }
+            let closing = match r.list(3, "closing")? {
+                0 => None,
+                _ => Some(Closing { request: r.array_of()?, head: r.array_of()?, at: UnixTime(r.uint()?) }),
+            };
+            let late = u8::try_from(r.uint()?).map_err(|_| Reason::Encoding("late objections"))?;
+            Ok(Self { state, last_index, standing, closing, late })
+        })
+    }
+}
+
+fn read_standing(r: &mut Reader<'_>) -> Result<Standing, Reason> {
+    r.array(3)?;
+    let bytes = r.bytes()?.to_vec();
+    let place = Place::from_number(r.uint()?).ok_or(Reason::Unknown("place"))?;
+    let against = r.bytes()?;
+    let against = match Objection::decode(&bytes)?.body {
+        Body::Vetoed { request, .. } => Against::Request(request),
+        _ => Against::Bits(whole(against, crate::record::read_bits)?),
+    };
+    Ok(Standing { bytes, place, against })
+}
