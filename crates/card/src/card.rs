@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::authenticate::authenticate;
 use crate::content::{read_binary, read_record, update_binary, update_record};
-use crate::files::Ef;
+use crate::files::{Ef, read_iccid};
 use crate::log::{Lock, Log, Opened};
 use crate::medium::{Anchor, Fault, Medium};
 use crate::pin::pin;
@@ -17,6 +17,7 @@ use core::fmt;
 use keys::Secret;
 use keys::seal::subkey;
 use rand_core::CryptoRng;
+use wire::Iccid;
 use wire::apdu::{Cla, Command, Ins, Status};
 
 /// Answer to reset: T=0 and nothing but the basic channel. TA1 96 allows fast clocks, TA3 C7 any voltage and a
@@ -138,12 +139,10 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         &ATR
     }
 
-    /// Content of EF.ICCID, which anybody may read; `None` of a locked card.
-    pub fn iccid(&self) -> Option<&[u8]> {
-        match &self.body {
-            Body::Live(live) => live.state.file(Ef::Iccid),
-            Body::Locked(..) => None,
-        }
+    /// The card's serial number, which anybody may read in EF.ICCID; `None` of a locked card.
+    pub fn iccid(&self) -> Option<Iccid> {
+        let Body::Live(live) = &self.body else { return None };
+        read_iccid(live.state.file(Ef::Iccid)?)
     }
 
     /// Power off and on, or a reset: back to the MF, nobody recognised.

@@ -3,6 +3,7 @@
 //! Content of every EF at personalisation follows TS 102 221 §13 (MF) and TS 31.102 §4.2 to §4.4 (USIM).
 
 use crate::Profile;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use wire::{Iccid, Imsi, Msisdn};
@@ -260,6 +261,12 @@ fn iccid(iccid: &Iccid) -> Vec<u8> {
     record(&bcd(values(iccid.as_str())), 10)
 }
 
+/// What [`iccid`] wrote.
+pub(crate) fn read_iccid(content: &[u8]) -> Option<Iccid> {
+    let digits = content.iter().flat_map(|b| [b & 0x0f, b >> 4]).take_while(|d| *d < 10);
+    digits.map(|d| char::from(b'0' + d)).collect::<String>().parse().ok()
+}
+
 /// Length, then parity and type in the first half octet: 9 for an odd number of digits, 1 for an even one.
 fn imsi(imsi: &Imsi) -> Vec<u8> {
     let parity = if imsi.as_str().len() % 2 == 1 { 9 } else { 1 };
@@ -357,6 +364,10 @@ mod tests {
             iccid(&"8986001200000000017".parse().unwrap()),
             [0x98, 0x68, 0, 0x21, 0, 0, 0, 0, 0x10, 0xf7]
         );
+        for digits in ["898600120000000001", "8986001200000000017", "89860012000000000175"] {
+            let whole = digits.parse().unwrap();
+            assert_eq!(read_iccid(&iccid(&whole)), Some(whole));
+        }
         assert_eq!(access_class(&"234150999999998".parse().unwrap()), [0x01, 0x00]);
         let number = msisdn(&"8613800138000".parse().unwrap());
         assert_eq!(number.len(), usize::from(MSISDN_RECORD));
