@@ -1,1 +1,46 @@
-fn main() {}
+//! `simward`: keeps a phone number with its owner.
+#![deny(unsafe_code)]
+
+mod bench;
+mod card;
+mod pcsc;
+mod random;
+
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+/// Keeps a phone number with its owner.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Simward {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Card(card::Args),
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let Simward { command } = Simward::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colour);
+    log.with_writer(io::stderr).init();
+    let outcome: Result<(), Box<dyn Error>> = match command {
+        Command::Card(args) => card::run(&args).map_err(Into::into),
+        Command::Bench(args) => bench::run(&args).map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("simward: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `simward bench NAME`: measured figures, one line each.
+
+mod pcsc;
+
+use crate::pcsc::PcscError;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measure something and print one line for each figure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// One JSON object a line: {"name","value","unit","n","seconds"}.
+    #[arg(long, global = true)]
+    json: bool,
+    /// How long each figure is measured.
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 2)]
+    seconds: u64,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// A card in a PC/SC reader: READ BINARY and, with its profile, AUTHENTICATE.
+    Pcsc {
+        /// The reader's name; without it, the first that has a card.
+        #[arg(long, value_name = "NAME")]
+        reader: Option<String>,
+        /// The card's profile: its PIN and K, for AUTHENTICATE.
+        #[arg(long, value_name = "FILE")]
+        profile: Option<PathBuf>,
+    },
+}
+
+/// Why there is no figure.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    /// The reader.
+    #[error(transparent)]
+    Pcsc(#[from] PcscError),
+    /// The profile.
+    #[error(transparent)]
+    Profile(#[from] crate::card::CardError),
+    /// The card answered otherwise than the measurement needs.
+    #[error("{command} was answered {answer}; {hint}")]
+    Card {
+        /// What was asked.
+        command: &'static str,
+        /// The answer's status.
+        answer: wire::apdu::Status,
+        /// What to do.
+        hint: &'static str,
+    },
+}
+
+/// One figure.
+#[derive(Debug, serde::Serialize)]
+struct Figure {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+    n: u64,
+    seconds: f64,
+}
+
+impl Figure {
+    /// So many times in so long.
+    fn rate(name: &'static str, n: u64, took: Duration) -> Self {
+        let seconds = took.as_secs_f64();
+        Self { name, value: n as f64 / seconds, unit: "1/s", n, seconds }
+    }
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
+    let duration = Duration::from_secs(args.seconds);
+    let figures = match &args.what {
+        What::Pcsc { reader, profile } => pcsc::run(reader.as_deref(), profile.as_deref(), duration)?,
+    };
+    for figure in figures {
+        if args.json {
+            // Numbers and names always serialise.
+            println!("{}", serde_json::to_string(&figure).unwrap_or_default());
+        } else {
+            let Figure { name, value, unit, n, seconds } = figure;
+            println!("{name}: {value:.0} {unit} ({n} in {seconds:.2} s)");
+        }
+    }
+    Ok(())
+}

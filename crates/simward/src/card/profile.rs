@@ -1,0 +1,206 @@
+//! A card's profile as a TOML file: read when a card is made, written when a number is issued.
+//!
+//! ```toml
+//! iccid = "8986001200000000017"
+//! imsi = "460001234567890"
+//! mnc_length = 2
+//! k = "32 hexadecimal digits"
+//! opc = "32 hexadecimal digits"
+//! pin = "1234"
+//! puk = "12345678"
+//! adm1 = "87654321"
+//! msisdn = "8613800138000"          # optional
+//! deed_id = "64 hexadecimal digits" # optional
+//! ```
+
+use card::{Code, MncLength, Profile};
+use keys::Secret;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// Why a text is not a profile. Never repeats a value: most of them are secrets.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProfileError {
+    /// Not TOML, a field too many or too few.
+    #[error("{0}")]
+    Toml(String),
+    /// A field that does not hold what it should.
+    #[error("field `{field}`: {why}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The fields as they stand in the file.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    iccid: String,
+    imsi: String,
+    mnc_length: u8,
+    k: String,
+    opc: String,
+    pin: String,
+    puk: String,
+    adm1: String,
+    msisdn: Option<String>,
+    deed_id: Option<String>,
+}
+
+fn field<T, E: ToString>(field: &'static str, value: Result<T, E>) -> Result<T, ProfileError> {
+    value.map_err(|e| ProfileError::Field { field, why: e.to_string() })
+}
+
+fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], ProfileError> {
+    let mut out = [0; N];
+    let decoded = hex::decode_to_slice(text, &mut out);
+    field(name, decoded.map(|()| out).map_err(|_| format!("must be {} hexadecimal digits", 2 * N)))
+}
+
+/// Reads a profile.
+pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
+    // The parser's own message quotes the line it fails at, and that line may be a key: `message` does not.
+    let text: Text = toml::from_str(text).map_err(|e| ProfileError::Toml(e.message().to_owned()))?;
+    Ok(Profile {
+        iccid: field("iccid", text.iccid.parse())?,
+        imsi: field("imsi", text.imsi.parse())?,
+        mnc_length: match text.mnc_length {
+            2 => MncLength::Two,
+            3 => MncLength::Three,
+            _ => return field("mnc_length", Err("must be 2 or 3")),
+        },
+        k: Secret::new(binary("k", &text.k)?),
+        opc: Secret::new(binary("opc", &text.opc)?),
+        pin: field("pin", Code::pin(&text.pin))?,
+        puk: field("puk", Code::eight(&text.puk))?,
+        adm1: field("adm1", Code::eight(&text.adm1))?,
+        msisdn: text.msisdn.map(|m| field("msisdn", m.parse())).transpose()?,
+        deed_id: text.deed_id.map(|d| binary("deed_id", &d)).transpose()?,
+    })
+}
+
+/// Writes a profile, K and all: for a file that [`save`] protects.
+#[allow(dead_code, reason = "for whoever issues numbers")]
+pub(crate) fn to_toml(profile: &Profile) -> String {
+    let digits =
+        |code: &Code| String::from_utf8_lossy(code.danger_expose()).trim_end_matches('\u{fffd}').to_owned();
+    let mut out =
+        String::from("# A card's profile. Whoever reads K can make a second card: keep this file secret.\n");
+    // Writing to a String cannot fail.
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(out, "{name} = \"{value}\"");
+    };
+    line("iccid", profile.iccid.as_str());
+    line("imsi", profile.imsi.as_str());
+    line("k", &hex::encode(profile.k.danger_expose()));
+    line("opc", &hex::encode(profile.opc.danger_expose()));
+    line("pin", &digits(&profile.pin));
+    line("puk", &digits(&profile.puk));
+    line("adm1", &digits(&profile.adm1));
+    if let Some(msisdn) = &profile.msisdn {
+        line("msisdn", msisdn.as_str());
+    }
+    if let Some(deed_id) = &profile.deed_id {
+        line("deed_id", &hex::encode(deed_id));
+    }
+    let _ = writeln!(out, "mnc_length = {}", profile.mnc_length as u8);
+    out
+}
+
+/// Writes a profile to a new file that its owner alone can read. A file that is there already is left alone.
+#[allow(dead_code, reason = "for whoever issues numbers")]
+pub(crate) fn save(path: &Path, profile: &Profile) -> io::Result<()> {
+    let mut file = create_private(path)?;
+    file.write_all(to_toml(profile).as_bytes())?;
+    file.sync_all()
+}
+
+/// A new file of mode 0600.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const GOOD: &str = r#"
+        iccid = "8986001200000000017"
+        imsi = "460001234567890"
+        mnc_length = 2
+        k = "465b5ce8b199b49faa5f0a2ee238a6bc"
+        opc = "cd63cb71954a9f4e48a5994e37a02baf"
+        pin = "1234"
+        puk = "12345678"
+        adm1 = "87654321"
+        msisdn = "8613800138000"
+        deed_id = "dededededededededededededededededededededededededededededededede"
+    "#;
+
+    #[test]
+    fn a_profile_reads_back_as_it_was_written() {
+        for text in [
+            GOOD.to_owned(),
+            GOOD.replace("mnc_length = 2", "mnc_length = 3").replace("\"1234\"", "\"12345678\""),
+            GOOD.lines()
+                .filter(|l| !l.contains("msisdn") && !l.contains("deed_id"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ] {
+            let once = to_toml(&from_toml(&text).unwrap());
+            assert_eq!(to_toml(&from_toml(&once).unwrap()), once);
+            for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
+                assert!(once.contains(line), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_field_and_no_secret_is_repeated() {
+        for (from, to, says) in [
+            ("8986001200000000017", "89860012000X0000017", "field `iccid`: malformed ICCID: something other"),
+            ("460001234567890", "4600012345", "field `imsi`: malformed IMSI: wrong number of digits"),
+            ("mnc_length = 2", "mnc_length = 4", "field `mnc_length`: must be 2 or 3"),
+            ("465b5c", "465b5", "field `k`: must be 32 hexadecimal digits"),
+            ("cd63cb", "xx63cb", "field `opc`: must be 32 hexadecimal digits"),
+            ("pin = \"1234\"", "pin = \"123\"", "field `pin`: malformed PIN: wrong number of digits"),
+            ("puk = \"12345678\"", "puk = \"1234567\"", "field `puk`: malformed eight-digit code"),
+            ("adm1 = \"87654321\"", "adm1 = \"8765432a\"", "field `adm1`: malformed eight-digit code"),
+            ("msisdn = \"86", "msisdn = \"+86", "field `msisdn`: malformed number"),
+            ("dededededededede\"", "de\"", "field `deed_id`: must be 64 hexadecimal digits"),
+            (
+                "mnc_length = 2",
+                "mnc_length = 2\nki = \"465b5ce8b199b49faa5f0a2ee238a6bc\"",
+                "unknown field `ki`",
+            ),
+            ("opc = ", "op = ", "unknown field `op`"),
+            ("puk = \"12345678\"", "", "missing field `puk`"),
+            ("k = \"465b5ce8b199b49faa5f0a2ee238a6bc\"", "k = \"465b5ce8b199b49faa5f0a2ee238a6bc", ""),
+        ] {
+            let bad = GOOD.replace(from, to);
+            assert_ne!(bad, GOOD);
+            let said = from_toml(&bad).unwrap_err().to_string();
+            assert!(said.contains(says), "{said}");
+            for secret in ["465b5", "63cb71", "1234567", "8765432"] {
+                assert!(!said.contains(secret), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_saved_profile_is_its_owners_alone_and_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("profile.toml");
+        let profile = from_toml(GOOD).unwrap();
+        save(&path, &profile).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(save(&path, &profile).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+}
