@@ -52,6 +52,12 @@ impl RoleSigner {
         self.key.seed()
     }
 
+    /// Its proof for an event with this body, by somebody who has seen `as_of`.
+    pub fn proof(&self, deed_id: &Digest, as_of: AsOf, body: &Body) -> Proof {
+        let message = message(deed_id, &as_of, body.kind(), &body.encode());
+        Proof { signer: self.role.id(), as_of, evidence: Evidence::Raw(self.key.sign(&message)) }
+    }
+
     /// A signature of the role over something that is no statement: a receipt.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message)

@@ -1,0 +1,531 @@
+//! The enforcement point: every number's pin, and the answers that come from pins alone.
+//!
+//! A change is prepared, stored in the enforcement point's own file, and only then installed: [`Pins::accept`],
+//! [`Pins::object`] and [`Pins::close`] return a [`PinChange`] whose writes the caller commits before
+//! [`Pins::install`].
+
+use crate::Refusal;
+use crate::store::{CardRow, Changes, Key, Row, Write};
+use deed::cbor::{Writer, whole};
+use deed::log::proof::TlogProof;
+use deed::manifest::Manifests;
+use deed::pin::{NotServed, Objected, Pin, Serve, new_cards};
+use deed::record::Card;
+use deed::{Digest, State};
+use keys::Secret;
+use keys::digest::hmac_sha256;
+use keys::milenage::Milenage;
+use keys::seal::SealKey;
+use keys::sign::Portable;
+use keys::subscriber::SubscriberKeys;
+use std::collections::{HashMap, HashSet};
+use wire::{Imsi, Msisdn, UnixTime};
+
+/// The name of the row that says what the pins add up to.
+pub const META: &str = "pins";
+
+/// The keys that only the enforcement point has.
+#[derive(Debug)]
+pub struct EnforcementKeys {
+    /// Authenticates pin rows.
+    pub mac: Secret<[u8; 32]>,
+    /// Wraps K.
+    pub kek: SealKey,
+    /// Makes the tags of first events.
+    pub roll: Secret<[u8; 32]>,
+}
+
+/// The newest tree that the pins have followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// Leaves.
+    pub size: u64,
+    /// Their root.
+    pub root: Digest,
+    /// Witnessed time.
+    pub time: u64,
+}
+
+/// A number as it is held in memory.
+struct Held {
+    pin: Pin,
+    /// Wrapped keys of the cards the number occupies.
+    wrapped: Vec<(Imsi, Vec<u8>)>,
+    /// MILENAGE, keyed, for each card in a slot.
+    lines: Vec<(Imsi, Milenage)>,
+    row_hash: SetHash,
+}
+
+/// A sum of keyed hashes modulo 2^256: which rows there are, whatever their order. A row that is missing, doubled or
+/// older than the newest changes the sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct SetHash([u64; 4]);
+
+impl SetHash {
+    fn of(mac: &Secret<[u8; 32]>, row: &[u8]) -> Self {
+        let bytes = hmac_sha256(mac, &[b"simward.pin.set.1\0", row]);
+        let mut words = [0; 4];
+        for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = chunk.iter().fold(0u64, |w, b| w << 8 | u64::from(*b));
+        }
+        Self(words)
+    }
+
+    fn combine(self, other: Self, subtract: bool) -> Self {
+        let mut out = [0; 4];
+        let mut carry = false;
+        for ((to, a), b) in out.iter_mut().zip(self.0).zip(other.0).rev() {
+            let (sum, c1) = if subtract { a.overflowing_sub(b) } else { a.overflowing_add(b) };
+            let (sum, c2) =
+                if subtract { sum.overflowing_sub(carry.into()) } else { sum.overflowing_add(carry.into()) };
+            *to = sum;
+            carry = c1 || c2;
+        }
+        Self(out)
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        self.0.iter().flat_map(|w| w.to_be_bytes()).collect()
+    }
+}
+
+/// A prepared change: store its writes, then install it.
+pub struct PinChange {
+    number: Msisdn,
+    held: Held,
+    set: SetHash,
+    /// What the enforcement point's store must hold first.
+    pub changes: Changes,
+}
+
+impl PinChange {
+    /// The state after it.
+    pub const fn state(&self) -> &State {
+        &self.held.pin.state
+    }
+}
+
+/// A line in service.
+pub struct Line<'a> {
+    /// MILENAGE, keyed.
+    pub milenage: &'a Milenage,
+    /// Codes by SMS are held until then.
+    pub sms_held_until: Option<UnixTime>,
+    state: &'a State,
+}
+
+impl Line<'_> {
+    /// Whether a hold bit stands.
+    pub fn held(&self, bit: u64) -> bool {
+        self.state.held(bit, None)
+    }
+}
+
+/// The answer to a network that asks for an IMSI.
+pub enum Served<'a> {
+    /// This card is a number's.
+    Line(Line<'a>),
+    /// Suspended: emergency calls only.
+    EmergencyOnly,
+    /// Not served.
+    Refused {
+        /// A short name that never changes.
+        code: &'static str,
+        /// In words.
+        why: String,
+    },
+}
+
+/// Every pin.
+pub struct Pins {
+    keys: EnforcementKeys,
+    manifests: Manifests,
+    held: HashMap<Msisdn, Held>,
+    imsis: HashMap<Imsi, Msisdn>,
+    commits: HashMap<Digest, Msisdn>,
+    deeds: HashMap<Digest, Msisdn>,
+    set: SetHash,
+    followed: Option<Followed>,
+    /// Numbers whose newest events are not here.
+    behind: HashSet<Msisdn>,
+    /// Whether the pins are known to be as new as the witnesses' log.
+    current: bool,
+}
+
+/// What loading found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// All rows are there and add up.
+    Whole,
+    /// They do not add up: somebody removed, restored or changed rows. Nothing of them is believed.
+    Tampered(String),
+}
+
+impl Pins {
+    /// No pins yet.
+    pub fn new(keys: EnforcementKeys, manifests: Manifests) -> Self {
+        Self {
+            keys,
+            manifests,
+            held: HashMap::new(),
+            imsis: HashMap::new(),
+            commits: HashMap::new(),
+            deeds: HashMap::new(),
+            set: SetHash::default(),
+            followed: None,
+            behind: HashSet::new(),
+            current: false,
+        }
+    }
+
+    /// From the enforcement point's own store. What does not add up is not believed at all; the pins are then rebuilt
+    /// from the witnessed log.
+    pub fn load(
+        keys: EnforcementKeys,
+        manifests: Manifests,
+        rows: &[(Msisdn, Vec<u8>)],
+        meta: Option<&[u8]>,
+    ) -> (Self, Loaded) {
+        let mut pins = Self::new(keys, manifests);
+        match pins.read(rows, meta) {
+            Ok(()) => (pins, Loaded::Whole),
+            Err(why) => {
+                let Self { keys, manifests, .. } = pins;
+                (Self::new(keys, manifests), Loaded::Tampered(why))
+            }
+        }
+    }
+
+    fn read(&mut self, rows: &[(Msisdn, Vec<u8>)], meta: Option<&[u8]>) -> Result<(), String> {
+        for (number, row) in rows {
+            let body = self.unmac(row, number.as_str()).ok_or("a pin's MAC does not verify")?;
+            let (pin, wrapped) = decode_row(body).ok_or("a pin does not decode")?;
+            if pin.state.number != *number {
+                return Err("a pin stands under another number".into());
+            }
+            let held = self.hold(pin, wrapped, row).map_err(|e| e.to_string())?;
+            self.set = self.set.combine(held.row_hash, false);
+            self.index(*number, held);
+        }
+        let Some(meta) = meta else {
+            return if rows.is_empty() { Ok(()) } else { Err("pins without their sum".into()) };
+        };
+        let body = self.unmac(meta, META).ok_or("the MAC over the sum of the pins does not verify")?;
+        let (followed, set) = decode_meta(body).ok_or("the sum of the pins does not decode")?;
+        if set != self.set.bytes() {
+            return Err("the pins do not add up: rows are missing, doubled or older than the newest".into());
+        }
+        self.followed = Some(followed);
+        Ok(())
+    }
+
+    /// The key-encryption key, for whoever prepares new cards in the same process.
+    pub const fn keys(&self) -> &EnforcementKeys {
+        &self.keys
+    }
+
+    /// Under which manifests.
+    pub const fn manifests(&self) -> &Manifests {
+        &self.manifests
+    }
+
+    /// A number's pin.
+    pub fn pin(&self, number: &Msisdn) -> Option<&Pin> {
+        self.held.get(number).map(|h| &h.pin)
+    }
+
+    /// All numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = &Msisdn> {
+        self.held.keys()
+    }
+
+    /// The newest tree followed.
+    pub const fn followed(&self) -> Option<Followed> {
+        self.followed
+    }
+
+    /// Whether the pins are known to be as new as the witnesses' log.
+    pub const fn current(&self) -> bool {
+        self.current
+    }
+
+    /// Says that they are, or that this cannot be known.
+    pub const fn set_current(&mut self, current: bool) {
+        self.current = current;
+    }
+
+    /// A number whose newest event is in the log but not here is not served until the event appears.
+    pub fn set_behind(&mut self, number: Msisdn) {
+        self.behind.insert(number);
+    }
+
+    /// The newest event has appeared.
+    pub fn caught_up(&mut self, number: &Msisdn) {
+        self.behind.remove(number);
+    }
+
+    /// How a card is served at `now`.
+    pub fn serve(&self, imsi: &Imsi, now: UnixTime) -> Served<'_> {
+        let refused = |code, why: &str| Served::Refused { code, why: why.to_string() };
+        if !self.current {
+            return refused("replay", "this node does not know yet whether its pins are the newest");
+        }
+        let Some((number, held)) = self.imsis.get(imsi).and_then(|n| Some((n, self.held.get(n)?))) else {
+            return refused("unknown", &NotServed::Unknown.to_string());
+        };
+        if self.behind.contains(number) {
+            return refused("replay", "the log has a newer event of this number than this node");
+        }
+        match held.pin.serve(imsi, now) {
+            Serve::EmergencyOnly => Served::EmergencyOnly,
+            Serve::Refuse(why) => {
+                let code = match why {
+                    NotServed::Unknown => "unknown",
+                    NotServed::Replaced => "replaced",
+                    NotServed::Sleeping => "sleeping",
+                };
+                refused(code, &why.to_string())
+            }
+            Serve::Serve { sms_held_until } => match held.lines.iter().find(|(i, _)| i == imsi) {
+                Some((_, milenage)) => {
+                    Served::Line(Line { milenage, sms_held_until, state: &held.pin.state })
+                }
+                None => refused("key", "the card's key is not here"),
+            },
+        }
+    }
+
+    /// The IMSI that answers for a number.
+    pub fn resolve(&self, number: &Msisdn) -> Option<Imsi> {
+        self.pin(number)?.resolve()
+    }
+
+    /// The number an IMSI answers for.
+    pub fn number_of(&self, imsi: &Imsi) -> Option<Msisdn> {
+        let number = self.imsis.get(imsi)?;
+        let pin = self.pin(number)?;
+        pin.state.slots.iter().any(|s| s.card.imsi == *imsi && !s.dormant).then_some(*number)
+    }
+
+    /// Prepares the pin after one more event. `card_row` finds the wrapped keys of a card that is new.
+    pub fn accept(
+        &self,
+        event: &[u8],
+        proof: Option<&TlogProof>,
+        card_row: &dyn Fn(&Imsi) -> Option<CardRow>,
+        now: UnixTime,
+    ) -> Result<PinChange, Refusal> {
+        let decoded = deed::event::Event::decode(event)?;
+        let number = match &decoded.body {
+            deed::event::Body::Issued(issued) => issued.number,
+            _ => self.number_of_deed(&decoded.deed_id)?,
+        };
+        let before = match &decoded.body {
+            deed::event::Body::Issued(_) if self.held.contains_key(&number) => {
+                return Err(deed::Reason::LivingDeed.into());
+            }
+            deed::event::Body::Issued(_) => None,
+            _ => self.held.get(&number),
+        };
+        let pin = before.map(|h| h.pin.clone());
+        let after = Pin::accept(&Portable, &self.manifests, &self.keys.roll, pin, event, proof)?;
+        let mut wrapped = before.map(|h| h.wrapped.clone()).unwrap_or_default();
+        let mut opened = Vec::new();
+        for card in new_cards(before.map(|h| &h.pin.state), &after.state) {
+            self.free(card, &number)?;
+            if !wrapped.iter().any(|(imsi, _)| *imsi == card.imsi) {
+                wrapped.push((card.imsi, self.matching_keys(card, card_row)?));
+            }
+            opened.push(Write::Sqn { imsi: card.imsi, next: 1 });
+        }
+        let occupied: Vec<Imsi> = after.occupied(now).iter().map(|c| c.imsi).collect();
+        wrapped.retain(|(imsi, _)| occupied.contains(imsi));
+        self.prepare(number, after, wrapped, opened)
+    }
+
+    /// Takes an objection that came directly: prepares the pin that remembers it, and says whether it was in time.
+    pub fn object(&self, objection: &[u8], now: UnixTime) -> Result<(PinChange, Objected), Refusal> {
+        let deed_id = deed::objection::Objection::decode(objection)?.deed_id;
+        let number = self.number_of_deed(&deed_id)?;
+        let held = self.held.get(&number).ok_or(deed::Reason::OtherDeed)?;
+        let mut pin = held.pin.clone();
+        let outcome = pin.object(&Portable, &self.manifests, objection, now)?;
+        Ok((self.prepare(number, pin, held.wrapped.clone(), Vec::new())?, outcome))
+    }
+
+    /// Prepares to let a commit be logged: objections before this win.
+    pub fn close(
+        &self,
+        commit: &[u8],
+        card_row: &dyn Fn(&Imsi) -> Option<CardRow>,
+        now: UnixTime,
+    ) -> Result<PinChange, Refusal> {
+        if !self.current {
+            return Err(Refusal::refused("replay", "this node changes nothing before it knows its pins are the newest"));
+        }
+        let event = deed::event::Event::decode(commit)?;
+        let number = self.number_of_deed(&event.deed_id)?;
+        let held = self.held.get(&number).ok_or(deed::Reason::OtherDeed)?;
+        let mut pin = held.pin.clone();
+        let after = pin.close(&Portable, &self.manifests, commit, now)?;
+        for card in new_cards(Some(&held.pin.state), &after) {
+            self.free(card, &number)?;
+            if !held.wrapped.iter().any(|(imsi, _)| *imsi == card.imsi) {
+                self.matching_keys(card, card_row)?;
+            }
+        }
+        self.prepare(number, pin, held.wrapped.clone(), Vec::new())
+    }
+
+    /// Makes a prepared change visible, once its writes are durable.
+    pub fn install(&mut self, change: PinChange) {
+        if let Some(old) = self.held.remove(&change.number) {
+            for card in known_cards(&old.pin) {
+                self.imsis.remove(&card.imsi);
+                self.commits.remove(&card.key_commit);
+            }
+        }
+        self.set = change.set;
+        self.index(change.number, change.held);
+    }
+
+    /// Prepares to remember that the log was followed up to here.
+    pub fn follow(&mut self, followed: Followed) -> Changes {
+        self.followed = Some(followed);
+        Changes(vec![self.meta(self.set)])
+    }
+
+    fn number_of_deed(&self, deed_id: &Digest) -> Result<Msisdn, Refusal> {
+        self.deeds.get(deed_id).copied().ok_or_else(|| deed::Reason::OtherDeed.into())
+    }
+
+    /// A card may come to a number only if its IMSI and key are no other number's.
+    fn free(&self, card: &Card, number: &Msisdn) -> Result<(), Refusal> {
+        let taken = |by: Option<&Msisdn>| by.is_some_and(|by| by != number);
+        if taken(self.imsis.get(&card.imsi)) || taken(self.commits.get(&card.key_commit)) {
+            return Err(deed::Reason::CardTaken.into());
+        }
+        Ok(())
+    }
+
+    /// The wrapped keys of a card, if they open and are the ones its commitment names.
+    fn matching_keys(
+        &self,
+        card: &Card,
+        card_row: &dyn Fn(&Imsi) -> Option<CardRow>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let row = card_row(&card.imsi).ok_or(deed::Reason::KeyMismatch)?;
+        let keys = SubscriberKeys::unwrap(&self.keys.kek, &card.imsi, &card.iccid, &row.keys)
+            .map_err(|_| deed::Reason::KeyMismatch)?;
+        if keys.commitment(&card.imsi, &card.iccid) != card.key_commit {
+            return Err(deed::Reason::KeyMismatch.into());
+        }
+        Ok(row.keys)
+    }
+
+    fn prepare(
+        &self,
+        number: Msisdn,
+        pin: Pin,
+        wrapped: Vec<(Imsi, Vec<u8>)>,
+        mut writes: Vec<Write>,
+    ) -> Result<PinChange, Refusal> {
+        let row = self.mac(&encode_row(&pin, &wrapped), number.as_str());
+        let held = self.hold(pin, wrapped, &row)?;
+        let without = match self.held.get(&number) {
+            Some(old) => self.set.combine(old.row_hash, true),
+            None => self.set,
+        };
+        let set = without.combine(held.row_hash, false);
+        writes.push(Write::Pin { number, row });
+        writes.push(self.meta(set));
+        Ok(PinChange { number, held, set, changes: Changes(writes) })
+    }
+
+    /// Keys the lines of a pin's cards, each checked against its commitment.
+    fn hold(&self, pin: Pin, wrapped: Vec<(Imsi, Vec<u8>)>, row: &[u8]) -> Result<Held, Refusal> {
+        let mut lines = Vec::new();
+        for slot in &pin.state.slots {
+            let keys = wrapped.iter().find(|(imsi, _)| *imsi == slot.card.imsi).map(|(_, keys)| keys);
+            let keys = keys.ok_or(deed::Reason::KeyMismatch)?;
+            let keys = SubscriberKeys::unwrap(&self.keys.kek, &slot.card.imsi, &slot.card.iccid, keys)
+                .map_err(|_| deed::Reason::KeyMismatch)?;
+            if keys.commitment(&slot.card.imsi, &slot.card.iccid) != slot.card.key_commit {
+                return Err(deed::Reason::KeyMismatch.into());
+            }
+            lines.push((slot.card.imsi, keys.milenage()));
+        }
+        Ok(Held { pin, wrapped, lines, row_hash: SetHash::of(&self.keys.mac, row) })
+    }
+
+    fn index(&mut self, number: Msisdn, held: Held) {
+        for card in known_cards(&held.pin) {
+            self.imsis.insert(card.imsi, number);
+            self.commits.insert(card.key_commit, number);
+        }
+        self.deeds.insert(held.pin.state.deed_id, number);
+        self.held.insert(number, held);
+    }
+
+    fn meta(&self, set: SetHash) -> Write {
+        let followed = self.followed.unwrap_or(Followed { size: 0, root: [0; 32], time: 0 });
+        let body = Writer::new()
+            .array(4)
+            .uint(followed.size)
+            .bytes(&followed.root)
+            .uint(followed.time)
+            .bytes(&set.bytes())
+            .done();
+        Write::Put(Key::Meta(META), Row::Bytes(self.mac(&body, META)))
+    }
+
+    /// Body ‖ HMAC, bound to the row's name.
+    fn mac(&self, body: &[u8], name: &str) -> Vec<u8> {
+        let mac = hmac_sha256(&self.keys.mac, &[b"simward.pin.row.1\0", name.as_bytes(), b"\0", body]);
+        [body, &mac].concat()
+    }
+
+    fn unmac<'a>(&self, row: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        let (body, mac) = row.split_last_chunk::<32>()?;
+        let good = hmac_sha256(&self.keys.mac, &[b"simward.pin.row.1\0", name.as_bytes(), b"\0", body]);
+        keys::secret::same(&good, mac).then_some(body)
+    }
+}
+
+/// The cards a pin knows: those in its slots and the one it may go back to.
+fn known_cards(pin: &Pin) -> impl Iterator<Item = &Card> {
+    let reserved = pin.state.moved.as_ref().and_then(|m| m.reserved.as_ref());
+    pin.state.slots.iter().map(|s| &s.card).chain(reserved)
+}
+
+fn encode_row(pin: &Pin, wrapped: &[(Imsi, Vec<u8>)]) -> Vec<u8> {
+    Writer::new()
+        .array(2)
+        .bytes(&pin.encode())
+        .list(wrapped, |w, (imsi, keys)| w.array(2).text(imsi.as_str()).bytes(keys))
+        .done()
+}
+
+fn decode_row(body: &[u8]) -> Option<(Pin, Vec<(Imsi, Vec<u8>)>)> {
+    whole(body, |r| {
+        r.array(2)?;
+        let pin = Pin::decode(r.bytes()?)?;
+        let mut wrapped = Vec::new();
+        for _ in 0..r.list(32, "number of keys")? {
+            r.array(2)?;
+            let imsi = r.text()?.parse().map_err(|_| deed::Reason::Encoding("IMSI"))?;
+            wrapped.push((imsi, r.bytes()?.to_vec()));
+        }
+        Ok((pin, wrapped))
+    })
+    .ok()
+}
+
+fn decode_meta(body: &[u8]) -> Option<(Followed, Vec<u8>)> {
+    whole(body, |r| {
+        r.array(4)?;
+        let followed = Followed { size: r.uint()?, root: r.array_of()?, time: r.uint()? };
+        Ok((followed, r.bytes()?.to_vec()))
+    })
+    .ok()
+}

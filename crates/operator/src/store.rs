@@ -1,0 +1,188 @@
+//! What an operator's store must do: whole batches, synchronously, durable when it returns.
+//!
+//! The trait knows rows, not rules. Compare-and-append is a primary key: an event at (deed, seq) or a leaf with a known
+//! tag cannot be written twice, and the changes that tried come back [`Outcome::Moved`].
+
+use deed::Digest;
+use deed::log::Leaf;
+use wire::{Iccid, Imsi, Msisdn, UnixTime};
+
+/// The store failed. Nothing of the batch was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Broken(pub String);
+
+/// Names a row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The index of numbers. A hint: nothing is served from it.
+    Number(Msisdn),
+    /// A card of the stock or of a number.
+    Card(Imsi),
+    /// The waits begun for a request.
+    Wait(Digest),
+    /// A named value.
+    Meta(&'static str),
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    /// [`Key::Number`].
+    Number(NumberRow),
+    /// [`Key::Card`].
+    Card(CardRow),
+    /// [`Key::Wait`] and [`Key::Meta`].
+    Bytes(Vec<u8>),
+}
+
+/// Where a number points, as the database believes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberRow {
+    /// The number.
+    pub number: Msisdn,
+    /// The IMSI it is said to point at.
+    pub imsi: Imsi,
+    /// Its deed.
+    pub deed: Digest,
+}
+
+/// A card and its wrapped keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardRow {
+    /// Identity.
+    pub imsi: Imsi,
+    /// Serial number.
+    pub iccid: Iccid,
+    /// The deed's card record, encoded.
+    pub card: Vec<u8>,
+    /// K, OPc and salt under the key-encryption key.
+    pub keys: Vec<u8>,
+}
+
+/// A leaf of the log, and which event it is said to be of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafRow {
+    /// Place in the log.
+    pub index: u64,
+    /// The leaf.
+    pub leaf: Leaf,
+    /// The deed. A hint.
+    pub deed: Digest,
+    /// The event. A hint.
+    pub seq: u64,
+}
+
+/// An event and the proof it was accepted with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// The event's bytes.
+    pub bytes: Vec<u8>,
+    /// Place of its leaf.
+    pub index: u64,
+    /// The tlog-proof, once there is one.
+    pub proof: Option<Vec<u8>>,
+}
+
+/// A message to somebody, written in the transaction of what it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// About which number.
+    pub number: Msisdn,
+    /// When.
+    pub at: UnixTime,
+    /// What.
+    pub text: String,
+}
+
+/// Something is wrong that an operator must see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmRow {
+    /// When.
+    pub at: UnixTime,
+    /// A short name that never changes.
+    pub code: String,
+    /// What.
+    pub text: String,
+}
+
+/// One thing to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Sets a row.
+    Put(Key, Row),
+    /// Appends an event with its leaf. Fails the changes as [`Outcome::Moved`] if the place or the tag is taken.
+    Event {
+        /// The deed.
+        deed: Digest,
+        /// Place in the chain.
+        seq: u64,
+        /// The event.
+        bytes: Vec<u8>,
+        /// Its leaf, which gets the next place in the log.
+        leaf: Leaf,
+    },
+    /// Remembers the proof an event was accepted with.
+    Proof {
+        /// The deed.
+        deed: Digest,
+        /// Place in the chain.
+        seq: u64,
+        /// tlog-proof.
+        proof: Vec<u8>,
+    },
+    /// Sets a number's pin, MAC included.
+    Pin {
+        /// The number.
+        number: Msisdn,
+        /// Its row.
+        row: Vec<u8>,
+    },
+    /// Opens the SQN ledger of an IMSI, or raises it: the next SEQ is at least this. Never lowers.
+    Sqn {
+        /// Whose.
+        imsi: Imsi,
+        /// The least next SEQ.
+        next: u64,
+    },
+    /// Queues a notice.
+    Notice(NoticeRow),
+    /// Raises an alarm, unless the same one is the newest of its code.
+    Alarm(AlarmRow),
+}
+
+/// What one decision wants written: all of it or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes(pub Vec<Write>);
+
+/// What became of one decision's changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Durable. Places of the leaves it appended.
+    Done(Vec<u64>),
+    /// Somebody else was first; decide again on fresh facts.
+    Moved,
+}
+
+/// A store.
+pub trait Store: Send {
+    /// The rows of these keys.
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Row>>, Broken>;
+    /// Writes each decision's changes, one after the other, all durable when this returns.
+    fn commit(&mut self, batch: &[Changes]) -> Result<Vec<Outcome>, Broken>;
+    /// Takes SEQ numbers out of the ledgers: the first of each run, durable before it is returned; `None` for an IMSI
+    /// without a ledger.
+    fn reserve_sqn(&mut self, wants: &[(Imsi, u64)]) -> Result<Vec<Option<u64>>, Broken>;
+    /// A deed's events in order.
+    fn events(&mut self, deed: &Digest) -> Result<Vec<EventRow>, Broken>;
+    /// The log's leaves from a place on.
+    fn leaves(&mut self, from: u64) -> Result<Vec<LeafRow>, Broken>;
+    /// All pin rows.
+    fn pins(&mut self) -> Result<Vec<(Msisdn, Vec<u8>)>, Broken>;
+    /// All rows of the number index.
+    fn numbers(&mut self) -> Result<Vec<NumberRow>, Broken>;
+    /// A number's notices, oldest first.
+    fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Broken>;
+    /// All alarms, oldest first.
+    fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken>;
+}

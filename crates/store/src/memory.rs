@@ -1,0 +1,126 @@
+//! The model: what every engine must answer, in the plainest code that answers it. Nothing survives the process.
+
+use deed::Digest;
+use operator::store::{
+    AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row, Store, Write,
+};
+use std::collections::BTreeMap;
+use wire::{Imsi, Msisdn};
+
+/// A store in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    rows: BTreeMap<Key, Row>,
+    events: BTreeMap<(Digest, u64), EventRow>,
+    leaves: Vec<LeafRow>,
+    pins: BTreeMap<Msisdn, Vec<u8>>,
+    sqn: BTreeMap<Imsi, u64>,
+    notices: Vec<NoticeRow>,
+    alarms: Vec<AlarmRow>,
+}
+
+impl Memory {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn apply(&mut self, write: &Write) -> Option<Option<u64>> {
+        match write {
+            Write::Put(key, row) => {
+                self.rows.insert(key.clone(), row.clone());
+            }
+            Write::Event { deed, seq, bytes, leaf } => {
+                let taken = self.events.contains_key(&(*deed, *seq))
+                    || self.leaves.iter().any(|row| row.leaf.tag == leaf.tag);
+                if taken {
+                    return None;
+                }
+                let index = self.leaves.len() as u64;
+                self.events.insert((*deed, *seq), EventRow { bytes: bytes.clone(), index, proof: None });
+                self.leaves.push(LeafRow { index, leaf: *leaf, deed: *deed, seq: *seq });
+                return Some(Some(index));
+            }
+            Write::Proof { deed, seq, proof } => {
+                if let Some(row) = self.events.get_mut(&(*deed, *seq)) {
+                    row.proof = Some(proof.clone());
+                }
+            }
+            Write::Pin { number, row } => {
+                self.pins.insert(*number, row.clone());
+            }
+            Write::Sqn { imsi, next } => {
+                let ledger = self.sqn.entry(*imsi).or_insert(*next);
+                *ledger = (*ledger).max(*next);
+            }
+            Write::Notice(notice) => self.notices.push(notice.clone()),
+            Write::Alarm(alarm) => {
+                let newest = self.alarms.iter().rev().find(|a| a.code == alarm.code);
+                if newest.is_none_or(|a| a.text != alarm.text) {
+                    self.alarms.push(alarm.clone());
+                }
+            }
+        }
+        Some(None)
+    }
+}
+
+impl Store for Memory {
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Row>>, Broken> {
+        Ok(keys.iter().map(|key| self.rows.get(key).cloned()).collect())
+    }
+
+    fn commit(&mut self, batch: &[Changes]) -> Result<Vec<Outcome>, Broken> {
+        let mut outcomes = Vec::new();
+        for changes in batch {
+            let before = self.clone();
+            let indices: Option<Vec<_>> = changes.0.iter().map(|write| self.apply(write)).collect();
+            outcomes.push(match indices {
+                Some(indices) => Outcome::Done(indices.into_iter().flatten().collect()),
+                None => {
+                    *self = before;
+                    Outcome::Moved
+                }
+            });
+        }
+        Ok(outcomes)
+    }
+
+    fn reserve_sqn(&mut self, wants: &[(Imsi, u64)]) -> Result<Vec<Option<u64>>, Broken> {
+        let mut take = |(imsi, n): &(Imsi, u64)| {
+            let ledger = self.sqn.get_mut(imsi)?;
+            let first = *ledger;
+            *ledger = first.saturating_add(*n);
+            Some(first)
+        };
+        Ok(wants.iter().map(&mut take).collect())
+    }
+
+    fn events(&mut self, deed: &Digest) -> Result<Vec<EventRow>, Broken> {
+        Ok(self.events.range((*deed, 0)..=(*deed, u64::MAX)).map(|(_, row)| row.clone()).collect())
+    }
+
+    fn leaves(&mut self, from: u64) -> Result<Vec<LeafRow>, Broken> {
+        Ok(self.leaves.iter().filter(|row| row.index >= from).cloned().collect())
+    }
+
+    fn pins(&mut self) -> Result<Vec<(Msisdn, Vec<u8>)>, Broken> {
+        Ok(self.pins.iter().map(|(number, row)| (*number, row.clone())).collect())
+    }
+
+    fn numbers(&mut self) -> Result<Vec<NumberRow>, Broken> {
+        let numbers = self.rows.values().filter_map(|row| match row {
+            Row::Number(number) => Some(number.clone()),
+            _ => None,
+        });
+        Ok(numbers.collect())
+    }
+
+    fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Broken> {
+        Ok(self.notices.iter().filter(|n| n.number == *number).cloned().collect())
+    }
+
+    fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {
+        Ok(self.alarms.clone())
+    }
+}

@@ -1,0 +1,296 @@
+//! SQLite: one file, write-ahead log, every commit flushed. A whole batch is one transaction, so a hundred decisions
+//! cost one flush; each decision is a savepoint, so one that comes too late takes none of the others with it.
+
+use deed::Digest;
+use deed::log::Leaf;
+use operator::store::{
+    AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row, Store, Write,
+};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+use wire::{Imsi, Msisdn, UnixTime};
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS numbers (number TEXT PRIMARY KEY, imsi TEXT NOT NULL, deed BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS cards (
+    imsi TEXT PRIMARY KEY, iccid TEXT NOT NULL, card BLOB NOT NULL, keys BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS waits (request BLOB PRIMARY KEY, waits BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS events (
+    deed BLOB NOT NULL, seq INTEGER NOT NULL, bytes BLOB NOT NULL, leaf INTEGER NOT NULL, proof BLOB,
+    PRIMARY KEY (deed, seq)) STRICT;
+CREATE TABLE IF NOT EXISTS leaves (
+    place INTEGER PRIMARY KEY, tag BLOB NOT NULL UNIQUE, head BLOB NOT NULL,
+    deed BLOB NOT NULL, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS pins (number TEXT PRIMARY KEY, row BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS sqn (imsi TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS notices (
+    id INTEGER PRIMARY KEY, number TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS notices_of ON notices (number, id);
+CREATE TABLE IF NOT EXISTS alarms (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS alarms_of ON alarms (code, id);
+";
+
+/// The schema's version; a file of another one is refused rather than guessed at.
+const VERSION: i64 = 1;
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub struct Sqlite {
+    connection: Connection,
+}
+
+fn broken(error: impl std::fmt::Display) -> Broken {
+    Broken(format!("the database failed: {error}"))
+}
+
+/// A row somebody wrote by hand into a form we never write.
+fn damaged(what: &str) -> Broken {
+    Broken(format!("the database holds a {what} that is none"))
+}
+
+impl Sqlite {
+    /// Opens or makes the file.
+    pub fn open(path: &Path) -> Result<Self, Broken> {
+        let connection = Connection::open(path).map_err(broken)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(broken)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(broken)?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(broken)?;
+        match version {
+            0 => {
+                connection.execute_batch(SCHEMA).map_err(broken)?;
+                connection.pragma_update(None, "user_version", VERSION).map_err(broken)?;
+            }
+            VERSION => {}
+            other => return Err(Broken(format!("{} is of version {other}, this program's is {VERSION}", path.display()))),
+        }
+        Ok(Self { connection })
+    }
+
+    fn load_one(&self, key: &Key) -> Result<Option<Row>, Broken> {
+        let bytes = |sql: &str, param: &dyn rusqlite::ToSql| {
+            let row = self.connection.prepare_cached(sql).and_then(|mut s| s.query_row([param], |r| r.get(0)).optional());
+            row.map_err(broken).map(|found| found.map(Row::Bytes))
+        };
+        match key {
+            Key::Number(number) => {
+                let sql = "SELECT imsi, deed FROM numbers WHERE number = ?1";
+                let row = self.connection.prepare_cached(sql).and_then(|mut s| {
+                    s.query_row([number.as_str()], |r| Ok((r.get::<_, String>(0)?, r.get::<_, Vec<u8>>(1)?))).optional()
+                });
+                let Some((imsi, deed)) = row.map_err(broken)? else { return Ok(None) };
+                // Whatever somebody wrote there: a row that does not read is a row that is not there.
+                Ok(number_row(*number, &imsi, &deed).map(Row::Number))
+            }
+            Key::Card(imsi) => {
+                let sql = "SELECT iccid, card, keys FROM cards WHERE imsi = ?1";
+                let row = self.connection.prepare_cached(sql).and_then(|mut s| {
+                    s.query_row([imsi.as_str()], |r| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get(2)?))).optional()
+                });
+                let Some((iccid, card, keys)) = row.map_err(broken)? else { return Ok(None) };
+                Ok(iccid.parse().ok().map(|iccid| Row::Card(CardRow { imsi: *imsi, iccid, card, keys })))
+            }
+            Key::Wait(request) => bytes("SELECT waits FROM waits WHERE request = ?1", &&request[..]),
+            Key::Meta(name) => bytes("SELECT value FROM meta WHERE name = ?1", name),
+        }
+    }
+}
+
+fn number_row(number: Msisdn, imsi: &str, deed: &[u8]) -> Option<NumberRow> {
+    Some(NumberRow { number, imsi: imsi.parse().ok()?, deed: deed.try_into().ok()? })
+}
+
+/// Writes one thing; `Ok(None)` if a key was taken.
+fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Option<Option<u64>>, Broken> {
+    let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Option<usize>, Broken> {
+        match tx.prepare_cached(sql).and_then(|mut s| s.execute(params)) {
+            Ok(n) => Ok(Some(n)),
+            Err(rusqlite::Error::SqliteFailure(e, _)) if e.code == ErrorCode::ConstraintViolation => Ok(None),
+            Err(e) => Err(broken(e)),
+        }
+    };
+    let done = match write {
+        Write::Put(Key::Number(_), Row::Number(n)) => run(
+            "INSERT INTO numbers VALUES (?1, ?2, ?3)
+             ON CONFLICT (number) DO UPDATE SET imsi = excluded.imsi, deed = excluded.deed",
+            &[&n.number.as_str(), &n.imsi.as_str(), &&n.deed[..]],
+        )?,
+        Write::Put(Key::Card(_), Row::Card(c)) => run(
+            "INSERT INTO cards VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (imsi) DO UPDATE SET iccid = excluded.iccid, card = excluded.card, keys = excluded.keys",
+            &[&c.imsi.as_str(), &c.iccid.as_str(), &c.card, &c.keys],
+        )?,
+        Write::Put(Key::Wait(request), Row::Bytes(bytes)) => run(
+            "INSERT INTO waits VALUES (?1, ?2) ON CONFLICT (request) DO UPDATE SET waits = excluded.waits",
+            &[&&request[..], bytes],
+        )?,
+        Write::Put(Key::Meta(name), Row::Bytes(bytes)) => run(
+            "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            &[name, bytes],
+        )?,
+        Write::Put(..) => return Err(Broken("a row under a key of another kind".into())),
+        Write::Event { deed, seq, bytes, leaf } => return append(tx, &run, deed, *seq, bytes, leaf),
+        Write::Proof { deed, seq, proof } => {
+            run("UPDATE events SET proof = ?3 WHERE deed = ?1 AND seq = ?2", &[&&deed[..], seq, proof])?
+        }
+        Write::Pin { number, row } => run(
+            "INSERT INTO pins VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE SET row = excluded.row",
+            &[&number.as_str(), row],
+        )?,
+        Write::Sqn { imsi, next } => run(
+            "INSERT INTO sqn VALUES (?1, ?2) ON CONFLICT (imsi) DO UPDATE SET next = max(next, excluded.next)",
+            &[&imsi.as_str(), next],
+        )?,
+        Write::Notice(n) => run(
+            "INSERT INTO notices (number, at, text) VALUES (?1, ?2, ?3)",
+            &[&n.number.as_str(), &n.at.0, &n.text],
+        )?,
+        Write::Alarm(a) => run(
+            "INSERT INTO alarms (at, code, text) SELECT ?1, ?2, ?3 WHERE ?3 IS NOT
+             (SELECT text FROM alarms WHERE code = ?2 ORDER BY id DESC LIMIT 1)",
+            &[&a.at.0, &a.code, &a.text],
+        )?,
+    };
+    Ok(done.map(|_| None))
+}
+
+type Run<'a> = &'a dyn Fn(&str, &[&dyn rusqlite::ToSql]) -> Result<Option<usize>, Broken>;
+
+/// Appends an event and its leaf; the leaf's place is the next one.
+fn append(
+    tx: &Transaction<'_>,
+    run: Run<'_>,
+    deed: &Digest,
+    seq: u64,
+    bytes: &[u8],
+    leaf: &Leaf,
+) -> Result<Option<Option<u64>>, Broken> {
+    let index: u64 = tx
+        .prepare_cached("SELECT COALESCE(MAX(place) + 1, 0) FROM leaves")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(broken)?;
+    let leaf_written = run(
+        "INSERT INTO leaves VALUES (?1, ?2, ?3, ?4, ?5)",
+        &[&index, &&leaf.tag[..], &&leaf.head[..], &&deed[..], &seq],
+    )?;
+    let event_written = run(
+        "INSERT INTO events (deed, seq, bytes, leaf) VALUES (?1, ?2, ?3, ?4)",
+        &[&&deed[..], &seq, &bytes, &index],
+    )?;
+    Ok(leaf_written.and(event_written).map(|_| Some(index)))
+}
+
+impl Store for Sqlite {
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Row>>, Broken> {
+        keys.iter().map(|key| self.load_one(key)).collect()
+    }
+
+    fn commit(&mut self, batch: &[Changes]) -> Result<Vec<Outcome>, Broken> {
+        let tx = self.connection.transaction().map_err(broken)?;
+        let mut outcomes = Vec::new();
+        for changes in batch {
+            tx.execute_batch("SAVEPOINT decision").map_err(broken)?;
+            let mut indices = Some(Vec::new());
+            for write in &changes.0 {
+                match (apply(&tx, write)?, &mut indices) {
+                    (Some(index), Some(indices)) => indices.extend(index),
+                    _ => {
+                        indices = None;
+                        break;
+                    }
+                }
+            }
+            if indices.is_none() {
+                tx.execute_batch("ROLLBACK TO decision").map_err(broken)?;
+            }
+            tx.execute_batch("RELEASE decision").map_err(broken)?;
+            outcomes.push(indices.map_or(Outcome::Moved, Outcome::Done));
+        }
+        tx.commit().map_err(broken)?;
+        Ok(outcomes)
+    }
+
+    fn reserve_sqn(&mut self, wants: &[(Imsi, u64)]) -> Result<Vec<Option<u64>>, Broken> {
+        let tx = self.connection.transaction().map_err(broken)?;
+        let mut firsts = Vec::new();
+        for (imsi, n) in wants {
+            let taken: Option<u64> = tx
+                .prepare_cached("UPDATE sqn SET next = next + ?2 WHERE imsi = ?1 RETURNING next - ?2")
+                .and_then(|mut s| s.query_row(params![imsi.as_str(), n], |r| r.get(0)).optional())
+                .map_err(broken)?;
+            firsts.push(taken);
+        }
+        tx.commit().map_err(broken)?;
+        Ok(firsts)
+    }
+
+    fn events(&mut self, deed: &Digest) -> Result<Vec<EventRow>, Broken> {
+        let sql = "SELECT bytes, leaf, proof FROM events WHERE deed = ?1 ORDER BY seq";
+        let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
+        let rows = statement
+            .query_map([&deed[..]], |r| Ok(EventRow { bytes: r.get(0)?, index: r.get(1)?, proof: r.get(2)? }))
+            .map_err(broken)?;
+        rows.collect::<Result<_, _>>().map_err(broken)
+    }
+
+    fn leaves(&mut self, from: u64) -> Result<Vec<LeafRow>, Broken> {
+        let sql = "SELECT place, tag, head, deed, seq FROM leaves WHERE place >= ?1 ORDER BY place";
+        let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
+        let mut rows = statement.query([from]).map_err(broken)?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(broken)? {
+            let digest = |i: usize| -> Result<Digest, Broken> {
+                row.get::<_, Vec<u8>>(i).map_err(broken)?.try_into().map_err(|_| damaged("leaf"))
+            };
+            let leaf = Leaf { tag: digest(1)?, head: digest(2)? };
+            let (index, seq) = (row.get(0).map_err(broken)?, row.get(4).map_err(broken)?);
+            out.push(LeafRow { index, leaf, deed: digest(3)?, seq });
+        }
+        Ok(out)
+    }
+
+    fn pins(&mut self) -> Result<Vec<(Msisdn, Vec<u8>)>, Broken> {
+        let mut statement = self.connection.prepare_cached("SELECT number, row FROM pins").map_err(broken)?;
+        let rows = statement.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get(1)?))).map_err(broken)?;
+        let rows = rows.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        rows.into_iter().map(|(n, row)| Ok((parse(&n, "pin")?, row))).collect()
+    }
+
+    fn numbers(&mut self) -> Result<Vec<NumberRow>, Broken> {
+        let sql = "SELECT number, imsi, deed FROM numbers ORDER BY number";
+        let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
+        let rows = statement
+            .query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, Vec<u8>>(2)?)))
+            .map_err(broken)?;
+        let rows = rows.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        Ok(rows.into_iter().filter_map(|(n, imsi, deed)| number_row(n.parse().ok()?, &imsi, &deed)).collect())
+    }
+
+    fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Broken> {
+        let sql = "SELECT at, text FROM notices WHERE number = ?1 ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
+        let rows = statement
+            .query_map([number.as_str()], |r| {
+                Ok(NoticeRow { number: *number, at: UnixTime(r.get(0)?), text: r.get(1)? })
+            })
+            .map_err(broken)?;
+        rows.collect::<Result<_, _>>().map_err(broken)
+    }
+
+    fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT at, code, text FROM alarms ORDER BY id").map_err(broken)?;
+        let rows = statement
+            .query_map([], |r| Ok(AlarmRow { at: UnixTime(r.get(0)?), code: r.get(1)?, text: r.get(2)? }))
+            .map_err(broken)?;
+        rows.collect::<Result<_, _>>().map_err(broken)
+    }
+}
+
+fn parse<T: FromStr>(text: &str, what: &str) -> Result<T, Broken> {
+    text.parse().map_err(|_| damaged(what))
+}
