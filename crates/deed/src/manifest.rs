@@ -285,11 +285,17 @@ impl SignedManifest {
         hash::message(hash::MANIFEST, manifest)
     }
 
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        self.write(Writer::new()).done()
+    }
+
     pub(crate) fn write(&self, w: Writer) -> Writer {
         w.array(3).bytes(&self.manifest).bytes(&self.root).bytes(&self.signature)
     }
 
-    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Reason> {
+    /// Reads one, signature and all; [`Manifests::verify`] says what it is worth.
+    pub fn read(r: &mut Reader<'_>) -> Result<Self, Reason> {
         r.array(3)?;
         Ok(Self { manifest: r.bytes()?.to_vec(), root: r.array_of()?, signature: r.array_of()? })
     }

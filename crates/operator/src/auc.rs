@@ -82,6 +82,8 @@ pub struct Facts<'a> {
     pub pins: &'a Pins,
     /// What was asked lately.
     pub memory: &'a Memory,
+    /// The newest time that a quorum of witnesses vouches for: what pins are asked at.
+    pub now_witnessed: UnixTime,
     /// SEQ taken for this command; the next one for a resynchronisation.
     pub seq: Option<u64>,
 }
@@ -155,7 +157,7 @@ pub fn decide(
     if vectors > PER_MINUTE || resyncs > RESYNC_PER_MINUTE {
         return Err(Refusal::refused("rate", "this card is authenticated more often than any phone needs"));
     }
-    let line = match facts.pins.serve(&imsi, now) {
+    let line = match facts.pins.serve(&imsi, facts.now_witnessed) {
         Served::Line(line) => line,
         Served::EmergencyOnly => {
             return Err(Refusal::refused("suspended", "the line is suspended: emergency calls only"));

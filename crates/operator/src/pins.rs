@@ -46,6 +46,9 @@ pub struct Followed {
     pub time: u64,
 }
 
+/// A pin and the wrapped keys of its cards, as a row holds them.
+type PinRow = (Pin, Vec<(Imsi, Vec<u8>)>);
+
 /// A number as it is held in memory.
 struct Held {
     pin: Pin,
@@ -234,6 +237,11 @@ impl Pins {
         self.held.get(number).map(|h| &h.pin)
     }
 
+    /// The pin of a deed.
+    pub fn by_deed(&self, deed_id: &Digest) -> Option<&Pin> {
+        self.pin(self.deeds.get(deed_id)?)
+    }
+
     /// All numbers.
     pub fn numbers(&self) -> impl Iterator<Item = &Msisdn> {
         self.held.keys()
@@ -395,6 +403,12 @@ impl Pins {
         Changes(vec![self.meta(self.set)])
     }
 
+    /// Whether a card may come to a number: its IMSI and key are no other number's, and this row holds its key.
+    pub fn admit(&self, card: &Card, number: &Msisdn, row: &CardRow) -> Result<(), Refusal> {
+        self.free(card, number)?;
+        self.matching_keys(card, &|_| Some(row.clone())).map(drop)
+    }
+
     fn number_of_deed(&self, deed_id: &Digest) -> Result<Msisdn, Refusal> {
         self.deeds.get(deed_id).copied().ok_or_else(|| deed::Reason::OtherDeed.into())
     }
@@ -506,7 +520,7 @@ fn encode_row(pin: &Pin, wrapped: &[(Imsi, Vec<u8>)]) -> Vec<u8> {
         .done()
 }
 
-fn decode_row(body: &[u8]) -> Option<(Pin, Vec<(Imsi, Vec<u8>)>)> {
+fn decode_row(body: &[u8]) -> Option<PinRow> {
     whole(body, |r| {
         r.array(2)?;
         let pin = Pin::decode(r.bytes()?)?;

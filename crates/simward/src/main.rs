@@ -1,10 +1,15 @@
 //! `simward`: keeps a phone number with its owner.
 #![deny(unsafe_code)]
 
+mod api;
 mod bench;
 mod card;
+mod number;
+mod owner;
 mod pcsc;
 mod random;
+mod up;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -21,7 +26,10 @@ struct Simward {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Up(up::Args),
     Card(card::Args),
+    Number(number::Args),
+    Verify(verify::Args),
     Bench(bench::Args),
 }
 
@@ -33,6 +41,9 @@ fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colour);
     log.with_writer(io::stderr).init();
     let outcome: Result<(), Box<dyn Error>> = match command {
+        Command::Up(args) => up::run(&args).map_err(Into::into),
+        Command::Number(args) => number::run(args).map_err(Into::into),
+        Command::Verify(args) => verify::run(&args).map_err(Into::into),
         Command::Card(args) => card::run(&args).map_err(Into::into),
         Command::Bench(args) => bench::run(&args).map_err(Into::into),
     };

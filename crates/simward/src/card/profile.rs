@@ -86,7 +86,6 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
 }
 
 /// Writes a profile, K and all: for a file that [`save`] protects.
-#[allow(dead_code, reason = "for whoever issues numbers")]
 pub(crate) fn to_toml(profile: &Profile) -> String {
     let digits =
         |code: &Code| String::from_utf8_lossy(code.danger_expose()).trim_end_matches('\u{fffd}').to_owned();
@@ -114,7 +113,6 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
 }
 
 /// Writes a profile to a new file that its owner alone can read. A file that is there already is left alone.
-#[allow(dead_code, reason = "for whoever issues numbers")]
 pub(crate) fn save(path: &Path, profile: &Profile) -> io::Result<()> {
     let mut file = create_private(path)?;
     file.write_all(to_toml(profile).as_bytes())?;

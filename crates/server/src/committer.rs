@@ -1,0 +1,138 @@
+//! The committer: one thread that owns the node. Doors ask, it drains what has come, and answers after the write.
+
+use crate::node::{Authenticated, Node};
+use operator::Refusal;
+use operator::auc::Command;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// Most asks in one batch.
+const BATCH: usize = 512;
+/// Most asks waiting; a door whose ask does not fit is told at once.
+const QUEUE: usize = 4_096;
+
+type Job = Box<dyn FnOnce(&mut Node) + Send>;
+
+enum Ask {
+    Authenticate(Command, oneshot::Sender<Authenticated>),
+    Run(Job),
+    Stop,
+}
+
+/// A door's way to the committer.
+#[derive(Clone)]
+pub struct Handle(mpsc::SyncSender<Ask>);
+
+/// The running thread.
+pub struct Committer {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Puts a node on a thread of its own.
+    pub fn start(node: Node) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::sync_channel(QUEUE);
+        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || run(node, &receiver))?;
+        Ok(Self { handle: Handle(sender), thread: Some(thread) })
+    }
+
+    /// A way to it.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for Committer {
+    /// Lets what is queued finish, then stops.
+    fn drop(&mut self) {
+        let _ = self.handle.0.send(Ask::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(mut node: Node, receiver: &mpsc::Receiver<Ask>) {
+    while let Ok(first) = receiver.recv() {
+        let mut commands = Vec::new();
+        let mut replies = Vec::new();
+        let mut next = Some(first);
+        // Authentications that came together are written together; anything else waits for them and runs alone.
+        while let Some(ask) = next.take() {
+            match ask {
+                Ask::Authenticate(command, reply) => {
+                    commands.push(command);
+                    replies.push(reply);
+                    if commands.len() < BATCH {
+                        next = receiver.try_recv().ok();
+                    }
+                }
+                Ask::Run(job) => {
+                    answer(&mut node, &mut commands, &mut replies);
+                    job(&mut node);
+                }
+                Ask::Stop => {
+                    answer(&mut node, &mut commands, &mut replies);
+                    return;
+                }
+            }
+        }
+        answer(&mut node, &mut commands, &mut replies);
+    }
+}
+
+fn answer(node: &mut Node, commands: &mut Vec<Command>, replies: &mut Vec<oneshot::Sender<Authenticated>>) {
+    if commands.is_empty() {
+        return;
+    }
+    for (reply, answer) in replies.drain(..).zip(node.authenticate(commands)) {
+        // A door that has gone away needs no answer.
+        let _ = reply.send(answer);
+    }
+    commands.clear();
+}
+
+fn overloaded() -> Refusal {
+    Refusal::Broken("too many requests are waiting; try again".into())
+}
+
+fn stopped() -> Refusal {
+    Refusal::Broken("the node has stopped".into())
+}
+
+impl Handle {
+    /// Asks for an authentication.
+    pub async fn authenticate(&self, command: Command) -> Authenticated {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(Ask::Authenticate(command, reply)).map_err(|_| overloaded())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Runs something on the node.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Node) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |node| {
+            let _ = reply.send(job(node));
+        });
+        self.0.try_send(Ask::Run(job)).map_err(|_| overloaded())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// The same, from a thread that may wait.
+    pub fn run_blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Node) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let job: Job = Box::new(move |node| {
+            let _ = reply.send(job(node));
+        });
+        self.0.send(Ask::Run(job)).map_err(|_| stopped())?;
+        answer.recv().unwrap_or_else(|_| Err(stopped()))
+    }
+}

@@ -1,0 +1,298 @@
+//! A deployment in a folder: keys, manifest, databases, witnesses. Made on first use as a test deployment (env 0).
+//!
+//! ```text
+//! DIR/lock                     held while a node runs
+//! DIR/manifest                 signed manifests, from the root to the newest
+//! DIR/operator.db              numbers, cards, events, log: believed by nobody
+//! DIR/auc/pins.db              the enforcement point's own store
+//! DIR/auc/*.key                its keys: MAC, key-encryption, roll, role
+//! DIR/keys/*.key               root, issuer, consent, log, desks, emergency
+//! DIR/keys/desk.token          lets a desk ask
+//! DIR/keys/bureau.token        lets the personalisation bureau draw cards
+//! DIR/witness/N.key, N.seen    three local witnesses
+//! ```
+
+use deed::cbor::{Writer, whole};
+use deed::log::note::{TYPE_ED25519, VerifierKey};
+use deed::manifest::{Delay, Manifest, Manifests, RoleKind, SignedManifest, Site};
+use deed::wait::Class;
+use deed::signer::RoleSigner;
+use keys::Secret;
+use keys::seal::SealKey;
+use keys::sign::{Ed25519Key, Portable};
+use operator::consent::Signers;
+use operator::log::Log;
+use operator::pins::EnforcementKeys;
+use operator::witness::{Seen, Witness};
+use rand_core::CryptoRng;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use store::Sqlite;
+
+/// The origin on which the owner's page is served by a loopback node.
+pub const ORIGIN: &str = "http://move.localhost:8740";
+/// Its relying party.
+pub const RP_ID: &str = "move.localhost";
+const LOG_ORIGIN: &str = "simward.localhost/log";
+const WITNESSES: u64 = 3;
+
+/// Why a deployment does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process has it.
+    #[error("{} is in use by another simward process; stop that one, or give this one another folder", .0.display())]
+    InUse(PathBuf),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{}: {why}; restore it from a copy, or begin a new deployment in another folder", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A database does not open.
+    #[error(transparent)]
+    Store(#[from] operator::store::Broken),
+}
+
+/// The waits of a test deployment about to be made. They stand in its manifest, whose env 0 every answer tells; a live
+/// deployment's can only be longer than the floors in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestWaits {
+    /// As in a live one.
+    Real,
+    /// Two seconds, for tests that must see a change done.
+    Short,
+}
+
+impl TestWaits {
+    fn delays(self) -> Vec<Delay> {
+        if self == Self::Real {
+            return Vec::new();
+        }
+        let kinds = [1, 2, 4, 5, 13].into_iter();
+        kinds.flat_map(|kind| [Class::A, Class::B].map(|class| Delay { kind, class, seconds: 2 })).collect()
+    }
+}
+
+/// An open deployment.
+pub struct Deployment {
+    /// The folder.
+    pub dir: PathBuf,
+    pub(crate) lock: File,
+    /// Signed manifests.
+    pub signed: Vec<SignedManifest>,
+    /// The same, verified.
+    pub manifests: Manifests,
+    /// SHA-256 of the root key.
+    pub root_digest: [u8; 32],
+    /// The consent service's keys.
+    pub signers: Signers,
+    /// The authentication centre's role, for receipts.
+    pub auc: RoleSigner,
+    /// The enforcement point's keys.
+    pub enforcement: EnforcementKeys,
+    /// The log, empty until its leaves are read.
+    pub log: Log,
+    /// The witnesses, with where each stores what it has seen.
+    pub witnesses: Vec<(Witness, PathBuf)>,
+    /// Lets a desk ask.
+    pub desk_token: String,
+    /// Lets the bureau draw cards.
+    pub bureau_token: String,
+    /// The operator's database.
+    pub database: Sqlite,
+    /// The enforcement point's own.
+    pub pin_store: Sqlite,
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> StartError + '_ {
+    move |source| StartError::Io { path: path.to_path_buf(), source }
+}
+
+fn damaged(path: &Path, why: impl ToString) -> StartError {
+    StartError::Damaged { path: path.to_path_buf(), why: why.to_string() }
+}
+
+/// Writes a file whole or not at all, readable by its owner alone.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let partial = path.with_extension("partial");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// A key file: 32 bytes in hexadecimal, made on first use.
+fn secret(path: &Path, rng: &mut impl CryptoRng) -> Result<Secret<[u8; 32]>, StartError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| damaged(path, "not a key"))?;
+            Ok(Secret::new(bytes))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let fresh = Secret::random(rng);
+            write_private(path, hex::encode(fresh.danger_expose()).as_bytes()).map_err(io(path))?;
+            Ok(fresh)
+        }
+        Err(e) => Err(io(path)(e)),
+    }
+}
+
+impl Deployment {
+    /// Opens the deployment in `dir`, or makes a test deployment there with these waits.
+    pub fn open(dir: &Path, waits: TestWaits, rng: &mut impl CryptoRng) -> Result<Self, StartError> {
+        for folder in [dir.to_path_buf(), dir.join("keys"), dir.join("auc"), dir.join("witness")] {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io(&folder))?;
+        }
+        let lock_path = dir.join("lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path).map_err(io(&lock_path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| StartError::InUse(dir.to_path_buf()))?;
+
+        let keys = dir.join("keys");
+        let mut ed25519 = |name: &str| -> Result<Ed25519Key, StartError> {
+            Ok(Ed25519Key::from_seed(&secret(&keys.join(name), rng)?))
+        };
+        let issuer = RoleSigner::new(RoleKind::Issuer, 0, ed25519("issuer.key")?);
+        let consent = RoleSigner::new(RoleKind::Consent, 0, ed25519("consent.key")?);
+        let desks = [
+            RoleSigner::new(RoleKind::Desk, 1, ed25519("desk-1.key")?),
+            RoleSigner::new(RoleKind::Desk, 2, ed25519("desk-2.key")?),
+        ];
+        let emergency = [
+            RoleSigner::new(RoleKind::BreakGlass, 3, ed25519("emergency-1.key")?),
+            RoleSigner::new(RoleKind::BreakGlass, 4, ed25519("emergency-2.key")?),
+        ];
+        let root = ed25519("root.key")?;
+        let next_root = ed25519("next-root.key")?;
+        let log = Log::new(LOG_ORIGIN.into(), ed25519("log.key")?);
+        let enforcement = EnforcementKeys {
+            mac: secret(&dir.join("auc/mac.key"), rng)?,
+            kek: SealKey::new(secret(&dir.join("auc/kek.key"), rng)?),
+            roll: secret(&dir.join("auc/roll.key"), rng)?,
+        };
+        let auc = RoleSigner::new(RoleKind::Auc, 0, Ed25519Key::from_seed(&secret(&dir.join("auc/role.key"), rng)?));
+        let witnesses = open_witnesses(dir, &log.vkey(), rng)?;
+        let roles = [&issuer, &consent, &auc].into_iter().chain(&desks).chain(&emergency);
+        let manifest = Manifest {
+            operator: "Simward test operator".into(),
+            live: false,
+            version: 1,
+            prev: [0; 32],
+            roles: roles.map(|r| r.role.clone()).collect(),
+            sites: vec![Site { rp_id: RP_ID.into(), origins: vec![ORIGIN.into()], page_digest: [0; 32] }],
+            log_policy: policy(&log, &witnesses).into_bytes(),
+            delays: waits.delays(),
+            roll_digest: keys::digest::sha256(&[enforcement.roll.danger_expose()]),
+            next_root: keys::digest::sha256(&[&next_root.public()]),
+        };
+        let signed = open_manifests(&dir.join("manifest"), &manifest, &root)?;
+        let root_digest = keys::digest::sha256(&[&root.public()]);
+        let manifests = Manifests::verify(&Portable, &root_digest, &signed)
+            .map_err(|e| damaged(&dir.join("manifest"), e))?;
+        let token = |name: &str, rng: &mut _| -> Result<String, StartError> {
+            secret(&dir.join("keys").join(name), rng).map(|s| hex::encode(s.danger_expose()))
+        };
+        Ok(Self {
+            desk_token: token("desk.token", rng)?,
+            bureau_token: token("bureau.token", rng)?,
+            database: Sqlite::open(&dir.join("operator.db"))?,
+            pin_store: Sqlite::open(&dir.join("auc/pins.db"))?,
+            dir: dir.to_path_buf(),
+            lock,
+            signed,
+            manifests,
+            root_digest,
+            signers: Signers { issuer, consent },
+            auc,
+            enforcement,
+            log,
+            witnesses,
+        })
+    }
+}
+
+/// The signed manifests, as one CBOR list; the first is signed on first use.
+fn open_manifests(path: &Path, first: &Manifest, root: &Ed25519Key) -> Result<Vec<SignedManifest>, StartError> {
+    match std::fs::read(path) {
+        Ok(bytes) => decode_manifests(&bytes).map_err(|e| damaged(path, e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let manifest = first.encode();
+            let signature = root.sign(&SignedManifest::message(&manifest));
+            let signed = vec![SignedManifest { manifest, root: root.public(), signature }];
+            write_private(path, &encode_manifests(&signed)).map_err(io(path))?;
+            Ok(signed)
+        }
+        Err(e) => Err(io(path)(e)),
+    }
+}
+
+/// A list of signed manifests as bytes.
+pub fn encode_manifests(signed: &[SignedManifest]) -> Vec<u8> {
+    Writer::new().list(signed, |w, m| w.raw(&m.encode())).done()
+}
+
+/// And back.
+pub fn decode_manifests(bytes: &[u8]) -> Result<Vec<SignedManifest>, deed::Reason> {
+    whole(bytes, |r| {
+        let n = r.list(64, "number of manifests")?;
+        (0..n).map(|_| SignedManifest::read(r)).collect()
+    })
+}
+
+fn open_witnesses(
+    dir: &Path,
+    log: &VerifierKey,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<(Witness, PathBuf)>, StartError> {
+    debug_assert_eq!(log.kind, TYPE_ED25519);
+    let mut out = Vec::new();
+    for n in 1..=WITNESSES {
+        let key = Ed25519Key::from_seed(&secret(&dir.join(format!("witness/{n}.key")), rng)?);
+        let path = dir.join(format!("witness/{n}.seen"));
+        let seen = match std::fs::read_to_string(&path) {
+            Ok(text) => parse_seen(&text).ok_or_else(|| damaged(&path, "not a size and a root"))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Seen::nothing(),
+            Err(e) => return Err(io(&path)(e)),
+        };
+        out.push((Witness::new(format!("witness{n}.localhost"), key, log.clone(), seen), path));
+    }
+    Ok(out)
+}
+
+/// A witness's memory as text: size and root.
+pub fn format_seen(seen: Seen) -> String {
+    format!("{} {}\n", seen.size, hex::encode(seen.root))
+}
+
+fn parse_seen(text: &str) -> Option<Seen> {
+    let (size, root) = text.trim().split_once(' ')?;
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(root, &mut bytes).ok()?;
+    Some(Seen { size: size.parse().ok()?, root: bytes })
+}
+
+/// All witnesses must cosign: with three, two are not enough to exclude a split view.
+fn policy(log: &Log, witnesses: &[(Witness, PathBuf)]) -> String {
+    let mut text = format!("log {}\n", log.vkey());
+    let mut names = String::new();
+    for (i, (witness, _)) in witnesses.iter().enumerate() {
+        text.push_str(&format!("witness w{i} {}\n", witness.vkey()));
+        names.push_str(&format!(" w{i}"));
+    }
+    text.push_str(&format!("group witnesses all{names}\nquorum witnesses\n"));
+    text
+}

@@ -1,0 +1,337 @@
+//! The HTTP door: JSON over loopback. It reads bytes, asks the node and writes what it says.
+//!
+//! | who | may |
+//! |---|---|
+//! | anybody | hand in statements and objections: their proofs are the authority, not the caller |
+//! | a desk (bearer token) | ask for a change, bring a first event, look numbers up |
+//! | the bureau (bearer token) | draw cards |
+//! | whoever has a number's watch key | read that number (the token is derived from the key) |
+
+use crate::committer::Handle;
+use crate::deployment::encode_manifests;
+use crate::node::Receipt;
+use crate::view::{
+    ChangedView, DrawBody, DrawnView, ErrorView, ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView,
+    RequestBody, ServeView, StatementBody,
+};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use deed::event::{Body, Proof};
+use deed::record::Intent;
+use keys::Secret;
+use operator::Refusal;
+use operator::consent::Reply;
+use serde::de::DeserializeOwned;
+use std::str::FromStr;
+use std::sync::Arc;
+use wire::{Eid, Imsi, Malformed, Msisdn};
+
+/// Longest request body: an event is at most 64 KiB, twice that in hexadecimal, and some JSON.
+const MAX_BODY: usize = 192 * 1024;
+
+/// What the door knows.
+struct Door {
+    node: Handle,
+    desk: Secret<[u8; 64]>,
+    bureau: Secret<[u8; 64]>,
+}
+
+type Shared = State<Arc<Door>>;
+
+/// The routes. Tokens are 64 hexadecimal digits.
+pub fn router(node: Handle, desk_token: &str, bureau_token: &str) -> Router {
+    let door = Door { node, desk: token(desk_token), bureau: token(bureau_token) };
+    Router::new()
+        .route("/v1/manifest", get(manifest))
+        .route("/v1/cards", post(draw))
+        .route("/v1/numbers", post(issue))
+        .route("/v1/numbers/{number}", get(show))
+        .route("/v1/numbers/{number}/requests", post(request))
+        .route("/v1/numbers/{number}/statements", post(statement))
+        .route("/v1/numbers/{number}/history", get(history))
+        .route("/v1/numbers/{number}/notices", get(notices))
+        .route("/v1/objections", post(objection))
+        .route("/v1/resolve/{number}", get(resolve))
+        .route("/v1/serve/{imsi}", get(serve))
+        .route("/v1/alarms", get(alarms))
+        .fallback(|| async { Failure(Refusal::refused("unknown", "no such path")) })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::new(door))
+}
+
+fn token(text: &str) -> Secret<[u8; 64]> {
+    let mut bytes = [0; 64];
+    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+        *to = from;
+    }
+    Secret::new(bytes)
+}
+
+/// The token by which whoever has a number's watch key reads the number.
+pub fn reader_token(watch_key: &Secret<[u8; 32]>) -> String {
+    hex::encode(keys::digest::hmac_sha256(watch_key, &[b"simward.reader.1"]))
+}
+
+/// A refusal on its way out.
+struct Failure(Refusal);
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Self(Refusal::Malformed(malformed.to_string()))
+    }
+}
+
+impl From<deed::Reason> for Failure {
+    fn from(reason: deed::Reason) -> Self {
+        Self(Refusal::Malformed(reason.to_string()))
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = match &self.0 {
+            Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
+            Refusal::OutOfPlace(_) => StatusCode::CONFLICT,
+            Refusal::Refused { code: "unknown", .. } => StatusCode::NOT_FOUND,
+            Refusal::Refused { code: "rate", .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Refused { code: "unauthenticated", .. } => StatusCode::UNAUTHORIZED,
+            Refusal::Refused { .. } => StatusCode::FORBIDDEN,
+            Refusal::Broken(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        // The outside hears only what it may act on; the inside keeps the cause.
+        let message = match &self.0 {
+            Refusal::Broken(why) => {
+                tracing::error!(%why, "request failed");
+                "the operator's system failed; nothing was changed".into()
+            }
+            other => {
+                tracing::info!(code = other.code(), "request refused");
+                other.to_string()
+            }
+        };
+        (status, Json(ErrorView { code: self.0.code().into(), message })).into_response()
+    }
+}
+
+/// A JSON body whose errors are ours.
+struct JsonBody<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Failure(Refusal::Malformed(rejection.body_text()))),
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    value.strip_prefix("Bearer ").unwrap_or_default()
+}
+
+impl Door {
+    fn must_be(&self, wanted: &Secret<[u8; 64]>, headers: &HeaderMap, who: &str) -> Result<(), Failure> {
+        if token(bearer(headers)) == *wanted {
+            return Ok(());
+        }
+        let why = format!("only {who} may do this; what others can know of a person proves nothing here");
+        Err(Failure(Refusal::refused("unauthenticated", why)))
+    }
+
+    fn desk(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        self.must_be(&self.desk, headers, "a desk")
+    }
+
+    /// A desk, or whoever has the number's watch key. A stranger cannot tell whether the number exists.
+    async fn reader(&self, headers: &HeaderMap, number: Msisdn) -> Result<(), Failure> {
+        if token(bearer(headers)) == self.desk {
+            return Ok(());
+        }
+        let given = token(bearer(headers));
+        let known = self.node.run(move |node| Ok(token(&reader_token(&node.pin(&number)?.state.watch_key)) == given));
+        match known.await {
+            Ok(true) => Ok(()),
+            _ => Err(Failure(Refusal::refused("unauthenticated", "only a desk or whoever has the watch key reads this"))),
+        }
+    }
+}
+
+fn bytes(text: &str, what: &'static str) -> Result<Vec<u8>, Failure> {
+    hex::decode(text).map_err(|_| Malformed::new(what, "not hexadecimal").into())
+}
+
+fn proofs(texts: &[String]) -> Result<Vec<Proof>, Failure> {
+    texts.iter().map(|text| Ok(Proof::decode(&bytes(text, "proof")?)?)).collect()
+}
+
+fn path<T: FromStr<Err = Malformed>>(text: &str) -> Result<T, Failure> {
+    Ok(text.parse()?)
+}
+
+fn changed(reply: &Reply, receipt: Option<Receipt>) -> Json<ChangedView> {
+    let state = &reply.state;
+    Json(ChangedView {
+        deed_id: hex::encode(state.deed_id),
+        seq: state.seq(),
+        head: hex::encode(state.head()),
+        request: state.live.as_ref().map(|l| hex::encode(l.head)),
+        receipt: receipt.as_ref().map(receipt_view),
+    })
+}
+
+fn receipt_view(receipt: &Receipt) -> ReceiptView {
+    ReceiptView {
+        in_time: receipt.in_time,
+        message: hex::encode(&receipt.message),
+        signature: hex::encode(receipt.signature),
+    }
+}
+
+async fn manifest(State(door): Shared) -> Result<Json<ManifestView>, Failure> {
+    let view = door.node.run(|node| {
+        Ok(ManifestView {
+            manifests: hex::encode(encode_manifests(node.signed_manifests())),
+            root_digest: hex::encode(node.root_digest()),
+            witnessed: node.witnessed().0,
+        })
+    });
+    Ok(Json(view.await?))
+}
+
+async fn draw(
+    State(door): Shared,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<DrawBody>,
+) -> Result<Json<DrawnView>, Failure> {
+    door.must_be(&door.bureau, &headers, "the personalisation bureau")?;
+    let eid: Option<Eid> = body.eid.as_deref().map(path).transpose()?;
+    let drawn = door.node.run(move |node| node.draw_card(eid)).await?;
+    Ok(Json(DrawnView {
+        card: hex::encode(drawn.card.encode()),
+        iccid: drawn.card.iccid.to_string(),
+        imsi: drawn.card.imsi.to_string(),
+        k: hex::encode(drawn.keys.k().danger_expose()),
+        opc: hex::encode(drawn.keys.opc().danger_expose()),
+    }))
+}
+
+async fn issue(
+    State(door): Shared,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<StatementBody>,
+) -> Result<Json<ChangedView>, Failure> {
+    door.desk(&headers)?;
+    let Body::Issued(issued) = Body::decode(0, &bytes(&body.body, "first event")?)? else {
+        return Err(Malformed::new("first event", "of another type").into());
+    };
+    let proofs = proofs(&body.proofs)?;
+    let reply = door.node.run(move |node| node.issue(issued, proofs)).await?;
+    Ok(changed(&reply, None))
+}
+
+async fn request(
+    State(door): Shared,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<RequestBody>,
+) -> Result<Json<ChangedView>, Failure> {
+    door.desk(&headers)?;
+    let number: Msisdn = path(&number)?;
+    let intent = Intent::decode(&bytes(&body.intent, "intent")?)?;
+    let reply = door.node.run(move |node| node.request(&number, intent)).await?;
+    Ok(changed(&reply, None))
+}
+
+async fn statement(
+    State(door): Shared,
+    Path(number): Path<String>,
+    JsonBody(body): JsonBody<StatementBody>,
+) -> Result<Json<ChangedView>, Failure> {
+    let number: Msisdn = path(&number)?;
+    let (bytes, proofs) = (bytes(&body.body, "statement")?, proofs(&body.proofs)?);
+    let kind = body.kind;
+    let (reply, receipt) = door.node.run(move |node| node.statement(&number, kind, bytes, proofs)).await?;
+    Ok(changed(&reply, receipt))
+}
+
+async fn objection(
+    State(door): Shared,
+    JsonBody(body): JsonBody<ObjectionBody>,
+) -> Result<Json<ReceiptView>, Failure> {
+    let bytes = bytes(&body.objection, "objection")?;
+    let receipt = door.node.run(move |node| node.hand_in(&bytes)).await?;
+    Ok(Json(receipt_view(&receipt)))
+}
+
+async fn show(
+    State(door): Shared,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<NumberView>, Failure> {
+    let number: Msisdn = path(&number)?;
+    door.reader(&headers, number).await?;
+    let view = door.node.run(move |node| {
+        let live = node.is_live();
+        Ok(NumberView::of(node.pin(&number)?, node.witnessed(), live))
+    });
+    Ok(Json(view.await?))
+}
+
+async fn history(State(door): Shared, Path(number): Path<String>, headers: HeaderMap) -> Result<Vec<u8>, Failure> {
+    let number: Msisdn = path(&number)?;
+    door.reader(&headers, number).await?;
+    Ok(door.node.run(move |node| Ok(node.history(&number)?.encode())).await?)
+}
+
+async fn notices(
+    State(door): Shared,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<MessageView>>, Failure> {
+    let number: Msisdn = path(&number)?;
+    door.reader(&headers, number).await?;
+    let rows = door.node.run(move |node| node.notices(&number)).await?;
+    let view = |row: operator::store::NoticeRow| MessageView { at: row.at.0, code: "notice".into(), text: row.text };
+    Ok(Json(rows.into_iter().map(view).collect()))
+}
+
+async fn alarms(State(door): Shared, headers: HeaderMap) -> Result<Json<Vec<MessageView>>, Failure> {
+    door.desk(&headers)?;
+    let rows = door.node.run(|node| node.alarms()).await?;
+    let view = |row: operator::store::AlarmRow| MessageView { at: row.at.0, code: row.code, text: row.text };
+    Ok(Json(rows.into_iter().map(view).collect()))
+}
+
+async fn resolve(State(door): Shared, Path(number): Path<String>, headers: HeaderMap) -> Result<String, Failure> {
+    door.desk(&headers)?;
+    let number: Msisdn = path(&number)?;
+    let imsi = door.node.run(move |node| Ok(node.resolve(&number))).await?;
+    let imsi = imsi.ok_or_else(|| Refusal::refused("unknown", "no such number"))?;
+    Ok(imsi.to_string())
+}
+
+async fn serve(
+    State(door): Shared,
+    Path(imsi): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<ServeView>, Failure> {
+    door.desk(&headers)?;
+    let imsi: Imsi = path(&imsi)?;
+    let view = door.node.run(move |node| {
+        let number = node.number_of(&imsi).map(|n| n.to_string());
+        Ok(ServeView::of(&node.serve(&imsi), number))
+    });
+    Ok(Json(view.await?))
+}

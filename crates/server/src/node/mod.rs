@@ -1,0 +1,142 @@
+//! A node: one deployment's stores, log, witnesses and pins, and the order in which they are written.
+//!
+//! A change of a deed goes: decided → (a commit: closing written) → event and leaf durable in the database → checkpoint
+//! cosigned by the witnesses → accepted and durable in the enforcement point's store → answered.
+
+mod authenticate;
+mod deeds;
+mod query;
+mod recover;
+mod tick;
+
+pub use authenticate::Authenticated;
+pub use deeds::{DrawnCard, Receipt};
+
+use crate::clock::Clock;
+use crate::deployment::{Deployment, format_seen, write_private};
+use deed::Digest;
+use deed::manifest::SignedManifest;
+use deed::signer::RoleSigner;
+use keys::sign::Portable;
+use operator::Refusal;
+use operator::auc::Memory;
+use operator::consent::Signers;
+use operator::log::Log;
+use operator::pins::{Followed, Pins};
+use operator::store::{AlarmRow, Changes, Store, Write};
+use operator::witness::Witness;
+use rand_chacha::ChaCha20Rng;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use wire::UnixTime;
+
+/// A running deployment, on one thread.
+pub struct Node {
+    database: Box<dyn Store>,
+    pin_store: Box<dyn Store>,
+    pins: Pins,
+    memory: Memory,
+    log: Log,
+    witnesses: Vec<(Witness, PathBuf)>,
+    clock: Arc<dyn Clock>,
+    witness_clock: Arc<dyn Clock>,
+    signers: Signers,
+    auc: RoleSigner,
+    signed: Vec<SignedManifest>,
+    root_digest: Digest,
+    /// Newest time that a quorum of witnesses vouches for.
+    witnessed: UnixTime,
+    /// Whether the log here is the one the witnesses know: without it nothing changes.
+    log_whole: bool,
+    rng: ChaCha20Rng,
+    /// Keeps the folder locked for as long as the node lives.
+    _lock: File,
+}
+
+impl Node {
+    /// Starts a deployment: reads the log, asks the witnesses what they have seen, and follows the log to there.
+    ///
+    /// The witnesses have a clock of their own, because their word is what waits are measured by.
+    pub fn start(
+        deployment: Deployment,
+        clock: Arc<dyn Clock>,
+        witness_clock: Arc<dyn Clock>,
+        rng: ChaCha20Rng,
+    ) -> Result<Self, Refusal> {
+        let Deployment { lock, signed, manifests, root_digest, signers, auc, enforcement, .. } = deployment;
+        let (log, witnesses) = (deployment.log, deployment.witnesses);
+        let mut node = Self {
+            database: Box::new(deployment.database),
+            pin_store: Box::new(deployment.pin_store),
+            pins: Pins::new(enforcement, manifests),
+            memory: Memory::default(),
+            log,
+            witnesses,
+            clock,
+            witness_clock,
+            signers,
+            auc,
+            signed,
+            root_digest,
+            witnessed: UnixTime(0),
+            log_whole: false,
+            rng,
+            _lock: lock,
+        };
+        node.recover()?;
+        Ok(node)
+    }
+
+    /// Signs a checkpoint of the log and has every witness cosign it; what a witness saw is stored before its line
+    /// counts. A witness that refuses is an alarm; whether the rest are enough, the policy says.
+    fn publish(&mut self) -> Result<(), Refusal> {
+        let mut note = self.log.sign()?;
+        let now = self.witness_clock.now();
+        let mut refusals = Vec::new();
+        for (witness, path) in &mut self.witnesses {
+            let proof = self.log.consistency(witness.seen().size).unwrap_or_default();
+            let line = witness.cosign(&note, &proof, now).and_then(|line| {
+                let seen = format_seen(witness.seen());
+                write_private(path, seen.as_bytes())
+                    .map_err(|e| Refusal::Broken(format!("{}: {e}", path.display())))?;
+                Ok(line)
+            });
+            match line {
+                Ok(line) => note.signatures.push(line),
+                Err(refusal) => refusals.push(format!("{}: {refusal}", witness.name())),
+            }
+        }
+        for text in refusals {
+            self.alarm("witness", &text);
+        }
+        let (_, policy) = self.pins.manifests().newest().ok_or_else(|| Refusal::Broken("no manifest".into()))?;
+        let witnessed = policy.judge(&Portable, &note).map_err(|e| Refusal::refused("log", e.to_string()))?;
+        self.witnessed = self.witnessed.max(UnixTime(witnessed.still_at));
+        let followed = Followed {
+            size: witnessed.checkpoint.size,
+            root: witnessed.checkpoint.root,
+            time: witnessed.still_at,
+        };
+        self.log.publish(note);
+        if self.pins.current() {
+            let changes = self.pins.follow(followed);
+            self.store_pins(changes)?;
+        }
+        Ok(())
+    }
+
+    fn store_pins(&mut self, changes: Changes) -> Result<(), Refusal> {
+        self.pin_store.commit(&[changes])?;
+        Ok(())
+    }
+
+    /// Raises an alarm: in the log at once, in the database if that still works.
+    fn alarm(&mut self, code: &str, text: &str) {
+        tracing::error!(code, text, "alarm");
+        let alarm = AlarmRow { at: self.clock.now(), code: code.into(), text: text.into() };
+        if let Err(broken) = self.database.commit(&[Changes(vec![Write::Alarm(alarm)])]) {
+            tracing::error!(%broken, "the alarm could not be stored");
+        }
+    }
+}

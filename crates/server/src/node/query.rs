@@ -1,0 +1,82 @@
+//! Looking: what the pins, the chain and the log say.
+
+use super::Node;
+use super::deeds::unknown;
+use deed::Digest;
+use deed::history::{History, LoggedEvent};
+use deed::log::note::Checkpoint;
+use deed::manifest::SignedManifest;
+use deed::pin::Pin;
+use operator::Refusal;
+use operator::pins::Served;
+use operator::store::{AlarmRow, NoticeRow};
+use wire::{Imsi, Msisdn, UnixTime};
+
+impl Node {
+    /// A number's pin.
+    pub fn pin(&self, number: &Msisdn) -> Result<&Pin, Refusal> {
+        self.pins.pin(number).ok_or_else(|| unknown(number))
+    }
+
+    /// How a card is served, in a word: from the pins alone.
+    pub fn serve(&self, imsi: &Imsi) -> Served<'_> {
+        self.pins.serve(imsi, self.witnessed)
+    }
+
+    /// The IMSI that answers for a number: from the pins alone.
+    pub fn resolve(&self, number: &Msisdn) -> Option<Imsi> {
+        self.pins.resolve(number)
+    }
+
+    /// The number an IMSI answers for: from the pins alone.
+    pub fn number_of(&self, imsi: &Imsi) -> Option<Msisdn> {
+        self.pins.number_of(imsi)
+    }
+
+    /// The newest time a quorum of witnesses vouches for.
+    pub const fn witnessed(&self) -> UnixTime {
+        self.witnessed
+    }
+
+    /// Whether the deployment is live; a test one says so with every answer.
+    pub fn is_live(&self) -> bool {
+        self.pins.manifests().newest().is_some_and(|(manifest, _)| manifest.live)
+    }
+
+    /// The deployment's signed manifests.
+    pub fn signed_manifests(&self) -> &[SignedManifest] {
+        &self.signed
+    }
+
+    /// SHA-256 of the deployment's root key.
+    pub const fn root_digest(&self) -> &Digest {
+        &self.root_digest
+    }
+
+    /// Everything somebody needs to check a number offline.
+    pub fn history(&mut self, number: &Msisdn) -> Result<History, Refusal> {
+        let state = self.pin(number)?.state.clone();
+        let checkpoint = self.log.checkpoint().cloned().ok_or_else(|| Refusal::Broken("no checkpoint yet".into()))?;
+        let size = Checkpoint::parse(&checkpoint.text).map_err(|e| Refusal::Broken(e.to_string()))?.size;
+        let tag0 = deed::roll_tag(&self.pins.keys().roll, state.generation, number);
+        let mut events = Vec::new();
+        for (seq, row) in (0..state.heads.len() as u64).zip(self.database.events(&state.deed_id)?) {
+            let tag = if seq == 0 { tag0 } else { state.tag(seq) };
+            let index = self.log.first_with(&tag).filter(|index| *index < size);
+            let index = index.ok_or_else(|| Refusal::Broken("an event is not in the witnessed log yet".into()))?;
+            let path = self.log.prove(index).map(|p| p.path).unwrap_or_default();
+            events.push(LoggedEvent { event: row.bytes, index, path });
+        }
+        Ok(History { manifests: self.signed.clone(), tag0, events, checkpoint: checkpoint.encode() })
+    }
+
+    /// A number's notices.
+    pub fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Refusal> {
+        Ok(self.database.notices(number)?)
+    }
+
+    /// All alarms.
+    pub fn alarms(&mut self) -> Result<Vec<AlarmRow>, Refusal> {
+        Ok(self.database.alarms()?)
+    }
+}

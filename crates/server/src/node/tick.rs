@@ -1,0 +1,101 @@
+//! What a node does by itself: fresh checkpoints, waits that begin and end, and the comparison of database and pins.
+
+use super::Node;
+use deed::state::State;
+use operator::Refusal;
+use operator::alarm::{Claims, compare};
+use operator::consent::{Command, Waits};
+use operator::store::{Changes, Key, Row, Write};
+use wire::Msisdn;
+
+impl Node {
+    /// One round. Whatever fails for one number is logged and does not stop the others.
+    pub fn tick(&mut self) {
+        if self.log_whole && let Err(refusal) = self.publish() {
+            self.alarm("publish", &refusal.to_string());
+        }
+        let numbers: Vec<Msisdn> = self.pins.numbers().copied().collect();
+        for number in &numbers {
+            if self.pins.pin(number).is_some_and(|p| p.state.live.is_some())
+                && let Err(refusal) = self.progress(number)
+            {
+                tracing::info!(code = refusal.code(), "a live request does not go on: {refusal}");
+            }
+        }
+        if let Err(refusal) = self.audit(&numbers) {
+            tracing::error!(%refusal, "the audit failed");
+        }
+    }
+
+    /// Begins waits, commits what has waited, ends what has expired. Time is the witnesses', not this machine's.
+    fn progress(&mut self, number: &Msisdn) -> Result<(), Refusal> {
+        self.begin_waits(number)?;
+        let Some(state) = self.pins.pin(number).map(|p| p.state.clone()) else { return Ok(()) };
+        let Some(live) = &state.live else { return Ok(()) };
+        if self.witnessed.0 > live.intent.expiry {
+            return self.change(number, &Command::End { reason: 1 }).map(drop);
+        }
+        let waits = self.waits(&live.head)?;
+        // The newest wait counts the most consents; an older one may be over sooner.
+        let mut last = None;
+        for (start_seq, early) in waits.0.into_iter().rev() {
+            let Some(late) = self.prove_event(&state, start_seq)? else { continue };
+            match self.change(number, &Command::Commit { start_seq, early, late }) {
+                Ok(_) => return Ok(()),
+                Err(refusal) => last = Some(refusal),
+            }
+        }
+        last.map_or(Ok(()), Err)
+    }
+
+    /// If consents stand and the owner has been told, the wait begins with the proof that this is logged now.
+    pub(super) fn begin_waits(&mut self, number: &Msisdn) -> Result<(), Refusal> {
+        let Some(state) = self.pins.pin(number).map(|p| p.state.clone()) else { return Ok(()) };
+        let Some(live) = &state.live else { return Ok(()) };
+        let mut waits = self.waits(&live.head)?;
+        let Some(start) = waits.next_start(&state) else { return Ok(()) };
+        let Some(proof) = self.prove_event(&state, start)? else { return Ok(()) };
+        waits.0.push((start, proof.encode()));
+        let row = Write::Put(Key::Wait(live.head), Row::Bytes(waits.encode()));
+        self.database.commit(&[Changes(vec![row])])?;
+        Ok(())
+    }
+
+    fn waits(&mut self, request: &deed::Digest) -> Result<Waits, Refusal> {
+        Ok(match self.database.load(&[Key::Wait(*request)])?.pop().flatten() {
+            Some(Row::Bytes(bytes)) => Waits::decode(&bytes),
+            _ => Waits::default(),
+        })
+    }
+
+    fn prove_event(&mut self, state: &State, seq: u64) -> Result<Option<deed::log::proof::TlogProof>, Refusal> {
+        let index = self.log.first_with(&state.tag(seq));
+        Ok(index.and_then(|index| self.log.prove(index)))
+    }
+
+    /// Compares what the database claims with what is pinned.
+    fn audit(&mut self, numbers: &[Msisdn]) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let claimed: Vec<Msisdn> = self.database.numbers()?.iter().map(|row| row.number).collect();
+        let unknown = claimed.iter().filter(|number| self.pins.pin(number).is_none());
+        let all: Vec<Msisdn> = numbers.iter().chain(unknown).copied().collect();
+        for number in &all {
+            let pin = self.pins.pin(number);
+            let deed = pin.map(|p| p.state.deed_id);
+            let imsi = pin.and_then(deed::pin::Pin::resolve);
+            let row = self.database.load(&[Key::Number(*number)])?.pop().flatten();
+            let row = if let Some(Row::Number(row)) = &row { Some(row) } else { None };
+            let card = match imsi {
+                Some(imsi) => self.database.load(&[Key::Card(imsi)])?.pop().flatten(),
+                None => None,
+            };
+            let card = if let Some(Row::Card(card)) = &card { Some(card) } else { None };
+            let events = deed.map_or(Ok(Vec::new()), |deed| self.database.events(&deed))?;
+            let claims = Claims { number: *number, row, card, events: &events };
+            for alarm in compare(&self.pins, &self.pins.keys().kek, &claims, now) {
+                self.alarm(&alarm.code, &alarm.text);
+            }
+        }
+        Ok(())
+    }
+}

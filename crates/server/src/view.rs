@@ -1,0 +1,276 @@
+//! What the API says, as JSON. Bytes are lower-case hexadecimal.
+
+use deed::pin::{Pin, Serve};
+use deed::record::{Change, Intent};
+use deed::{Digest, State};
+use operator::pins::Served;
+use serde::{Deserialize, Serialize};
+use wire::UnixTime;
+
+/// A number as its pin has it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NumberView {
+    /// E.164 digits.
+    pub number: String,
+    /// What `resolve` answers: from the pin, never from the database.
+    pub imsi: String,
+    /// Serial number of the card in slot 0.
+    pub iccid: String,
+    /// Name of the card in slot 0.
+    pub card_id: String,
+    /// The deed.
+    pub deed_id: String,
+    /// Newest event.
+    pub seq: u64,
+    /// Its head.
+    pub head: String,
+    /// The live request.
+    pub live: Option<LiveView>,
+    /// Hold bits that stand.
+    pub holds: Vec<u64>,
+    /// The owner's keys.
+    pub factors: Vec<FactorView>,
+    /// `served`, `emergency-only` or `refused`.
+    pub served: String,
+    /// Codes by SMS are held until then.
+    pub sms_held_until: Option<u64>,
+    /// The newest time a quorum of witnesses vouches for.
+    pub witnessed: u64,
+    /// A test deployment says so with every answer.
+    pub test_deed: bool,
+    /// Where the promise ends.
+    pub caveat: String,
+}
+
+/// A request that waits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LiveView {
+    /// Its head, which consents and vetoes name.
+    pub request: String,
+    /// In a few words.
+    pub what: String,
+    /// The whole intent, to be signed.
+    pub intent: String,
+    /// How many have agreed.
+    pub consents: usize,
+    /// Not before.
+    pub not_before: u64,
+    /// Not after.
+    pub expiry: u64,
+}
+
+/// One of the owner's keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FactorView {
+    /// Its name.
+    pub id: String,
+    /// 1 phone, 2 elsewhere, 3 people.
+    pub place: u64,
+    /// A recovery sheet that has been used.
+    pub spent: bool,
+}
+
+/// What a single-process test deployment cannot promise.
+const CAVEAT: &str = "test deed; witnesses and enforcement point run in one process with the operator";
+
+impl NumberView {
+    /// Of a pin.
+    pub fn of(pin: &Pin, witnessed: UnixTime, live: bool) -> Self {
+        let state = &pin.state;
+        let card = state.card();
+        let (served, sms_held_until) = match card.map(|c| pin.serve(&c.imsi, witnessed)) {
+            Some(Serve::Serve { sms_held_until }) => ("served", sms_held_until),
+            Some(Serve::EmergencyOnly) => ("emergency-only", None),
+            _ => ("refused", None),
+        };
+        Self {
+            number: state.number.to_string(),
+            imsi: pin.resolve().map(|i| i.to_string()).unwrap_or_default(),
+            iccid: card.map(|c| c.iccid.to_string()).unwrap_or_default(),
+            card_id: card.map(|c| hex::encode(c.id().0)).unwrap_or_default(),
+            deed_id: hex::encode(state.deed_id),
+            seq: state.seq(),
+            head: hex::encode(state.head()),
+            live: state.live.as_ref().map(|l| LiveView::of(&l.head, &l.intent, l.consents.len())),
+            holds: state.standing_holds(),
+            factors: factors(state),
+            served: served.into(),
+            sms_held_until: sms_held_until.map(|t| t.0),
+            witnessed: witnessed.0,
+            test_deed: !live,
+            caveat: CAVEAT.into(),
+        }
+    }
+}
+
+impl LiveView {
+    fn of(head: &Digest, intent: &Intent, consents: usize) -> Self {
+        Self {
+            request: hex::encode(head),
+            what: operator::consent::describe(intent),
+            intent: hex::encode(intent.encode()),
+            consents,
+            not_before: intent.not_before,
+            expiry: intent.expiry,
+        }
+    }
+}
+
+fn factors(state: &State) -> Vec<FactorView> {
+    let view = |f: &deed::state::FactorState| FactorView {
+        id: hex::encode(f.id.0),
+        place: f.factor.place.number(),
+        spent: f.spent,
+    };
+    state.factors.iter().map(view).collect()
+}
+
+/// How a card is served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServeView {
+    /// `served`, `emergency-only` or `refused`.
+    pub served: String,
+    /// Why not.
+    pub code: Option<String>,
+    /// Codes by SMS are held until then.
+    pub sms_held_until: Option<u64>,
+    /// The number it answers for.
+    pub number: Option<String>,
+}
+
+impl ServeView {
+    /// Of an answer.
+    pub fn of(served: &Served<'_>, number: Option<String>) -> Self {
+        match served {
+            Served::Line(line) => Self {
+                served: "served".into(),
+                code: None,
+                sms_held_until: line.sms_held_until.map(|t| t.0),
+                number,
+            },
+            Served::EmergencyOnly => {
+                Self { served: "emergency-only".into(), code: None, sms_held_until: None, number }
+            }
+            Served::Refused { code, .. } => {
+                Self { served: "refused".into(), code: Some((*code).into()), sms_held_until: None, number: None }
+            }
+        }
+    }
+}
+
+/// A card drawn from the stock: for the personalisation bureau alone.
+#[derive(Serialize, Deserialize)]
+pub struct DrawnView {
+    /// The deed's card record.
+    pub card: String,
+    /// Serial number.
+    pub iccid: String,
+    /// Identity.
+    pub imsi: String,
+    /// K.
+    pub k: String,
+    /// OPc.
+    pub opc: String,
+}
+
+/// Bytes of a first event, of a request, of a statement.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatementBody {
+    /// Event type.
+    #[serde(rename = "type")]
+    pub kind: u64,
+    /// The event's body.
+    pub body: String,
+    /// Who signed it.
+    pub proofs: Vec<String>,
+}
+
+/// A desk's request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestBody {
+    /// The whole intent.
+    pub intent: String,
+}
+
+/// An objection handed in directly.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectionBody {
+    /// The objection.
+    pub objection: String,
+}
+
+/// What the bureau wants.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrawBody {
+    /// The chip, if the card is an eSIM profile.
+    pub eid: Option<String>,
+}
+
+/// Where a deed stands after a change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangedView {
+    /// The deed.
+    pub deed_id: String,
+    /// Newest event.
+    pub seq: u64,
+    /// Its head.
+    pub head: String,
+    /// Head of the live request.
+    pub request: Option<String>,
+    /// The enforcement point's word, for an objection.
+    pub receipt: Option<ReceiptView>,
+}
+
+/// The enforcement point's receipt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReceiptView {
+    /// Whether it was in time.
+    pub in_time: bool,
+    /// What is signed.
+    pub message: String,
+    /// By the role auc.
+    pub signature: String,
+}
+
+/// The deployment's manifests.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ManifestView {
+    /// Signed manifests, as one list.
+    pub manifests: String,
+    /// SHA-256 of the root key.
+    pub root_digest: String,
+    /// The newest time a quorum of witnesses vouches for.
+    pub witnessed: u64,
+}
+
+/// An alarm or a notice.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MessageView {
+    /// When.
+    pub at: u64,
+    /// A short name.
+    pub code: String,
+    /// What.
+    pub text: String,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ErrorView {
+    /// A short name that never changes.
+    pub code: String,
+    /// In words.
+    pub message: String,
+}
+
+/// An intent's subject in a few words, for a terminal.
+pub fn subject(intent: &Intent) -> String {
+    match &intent.change {
+        Change::Move { to, .. } => format!("ICCID {} IMSI {}", to.iccid, to.imsi),
+        _ => operator::consent::describe(intent),
+    }
+}

@@ -1,0 +1,115 @@
+//! The command line's side of a node's HTTP door, on loopback.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use server::view::ErrorView;
+use std::path::Path;
+use std::time::Duration;
+
+/// Why a call did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The node said no.
+    #[error("{message}")]
+    Refused {
+        /// A short name that never changes.
+        code: String,
+        /// In words.
+        message: String,
+    },
+    /// There is no node.
+    #[error("no node answers at {url} ({why}); start one with `simward up`")]
+    NoNode {
+        /// Where it should be.
+        url: String,
+        /// What happened instead.
+        why: String,
+    },
+    /// The data folder is none.
+    #[error("{0}: {1}; is this a node's data folder, and has `simward up` run there?")]
+    Folder(String, std::io::Error),
+    /// An answer that is none of ours.
+    #[error("the node's answer is not understood: {0}")]
+    Answer(String),
+}
+
+impl ApiError {
+    /// The short name of a refusal.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Self::Refused { code, .. } => code,
+            Self::NoNode { .. } => "no-node",
+            Self::Folder(..) => "folder",
+            Self::Answer(_) => "answer",
+        }
+    }
+}
+
+/// A node, and the tokens of whoever asks.
+#[derive(Clone)]
+pub(crate) struct Api {
+    agent: ureq::Agent,
+    url: String,
+    /// Lets a desk ask.
+    pub(crate) desk: String,
+    /// Lets the bureau draw cards.
+    pub(crate) bureau: String,
+}
+
+impl Api {
+    /// The node whose data folder this is: its address and tokens stand there.
+    pub(crate) fn of_folder(data: &Path) -> Result<Self, ApiError> {
+        let read = |name: &str| {
+            let path = data.join(name);
+            let text = std::fs::read_to_string(&path).map_err(|e| ApiError::Folder(path.display().to_string(), e))?;
+            Ok(text.trim().to_string())
+        };
+        Ok(Self::new(&read("url")?, &read("keys/desk.token")?, &read("keys/bureau.token")?))
+    }
+
+    /// A node at an address.
+    pub(crate) fn new(url: &str, desk: &str, bureau: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build();
+        Self { agent: config.into(), url: url.into(), desk: desk.into(), bureau: bureau.into() }
+    }
+
+    /// GET, as whoever has this token.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, token: &str) -> Result<T, ApiError> {
+        let bytes = self.get_bytes(path, token)?;
+        serde_json::from_slice(&bytes).map_err(|e| ApiError::Answer(e.to_string()))
+    }
+
+    /// GET of something that is not JSON.
+    pub(crate) fn get_bytes(&self, path: &str, token: &str) -> Result<Vec<u8>, ApiError> {
+        let request = self.agent.get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
+        self.read(request.call())
+    }
+
+    /// POST, as whoever has this token.
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        let request = self.agent.post(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
+        let bytes = self.read(request.send_json(body))?;
+        serde_json::from_slice(&bytes).map_err(|e| ApiError::Answer(e.to_string()))
+    }
+
+    fn read(&self, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Vec<u8>, ApiError> {
+        let no_node = |e: ureq::Error| ApiError::NoNode { url: self.url.clone(), why: e.to_string() };
+        let mut response = response.map_err(no_node)?;
+        let bytes = response.body_mut().read_to_vec().map_err(no_node)?;
+        if response.status().is_success() {
+            return Ok(bytes);
+        }
+        match serde_json::from_slice::<ErrorView>(&bytes) {
+            Ok(ErrorView { code, message }) => Err(ApiError::Refused { code, message }),
+            Err(_) => Err(ApiError::Answer(format!("HTTP {}", response.status()))),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Issuing: card, keys and number come into being together.
+
+use super::{NumberError, Where};
+use crate::api::{Api, ApiError};
+use crate::owner::Owner;
+use crate::up::seeded;
+use card::{Code, MncLength, Profile};
+use deed::event::{AsOf, Body, Issued, Source, Tenure};
+use deed::history::Receipt;
+use deed::record::Card;
+use deed::signer::{Sheet, SignStatement};
+use keys::Secret;
+use rand_core::CryptoRng;
+use server::view::{ChangedView, DrawBody, DrawnView, ManifestView, StatementBody};
+use std::path::Path;
+use wire::Msisdn;
+
+pub(super) fn issue(at: &Where, profile: &Path, owner: &Path) -> Result<(), NumberError> {
+    if profile.exists() {
+        return Err(NumberError::Asked(format!("{} exists; nothing was overwritten", profile.display())));
+    }
+    Owner::must_be_new(owner)?;
+    let api = Api::of_folder(&at.data)?;
+    let mut rng = seeded()?;
+    let (saved, card_profile) = issue_to(&api, &at.number, &mut rng)?;
+    crate::card::profile::save(profile, &card_profile)
+        .map_err(|e| NumberError::File(profile.display().to_string(), e))?;
+    saved.save(owner, &at.number)?;
+    println!("+{} is issued (test deed)", at.number);
+    println!("  card     {}  ICCID {}", profile.display(), card_profile.iccid);
+    println!("  owner    {}  deed {}", owner.display(), hex::encode(saved.receipt.deed_id));
+    println!("  PIN      {}   (printed once; it also stands in the profile)", text_of(&card_profile.pin));
+    println!("Print {} and put it away from the phone.", owner.join("sheet.txt").display());
+    Ok(())
+}
+
+fn text_of(code: &Code) -> String {
+    code.danger_expose().iter().filter(|b| b.is_ascii_digit()).map(|b| char::from(*b)).collect()
+}
+
+/// Issues a number to a new owner.
+pub(crate) fn issue_to(
+    api: &Api,
+    number: &Msisdn,
+    rng: &mut impl CryptoRng,
+) -> Result<(Owner, Profile), NumberError> {
+    let (mut passkey, code) = Owner::fresh_keys(rng);
+    let (card, profile) = draw(api, number, rng)?;
+    let manifest: ManifestView = api.get("/v1/manifest", "")?;
+    let manifests = hex::decode(&manifest.manifests).map_err(|e| ApiError::Answer(e.to_string()))?;
+    let manifests = server::deployment::decode_manifests(&manifests).map_err(|e| ApiError::Answer(e.to_string()))?;
+    let newest = manifests.last().and_then(|m| deed::manifest::Manifest::decode(&m.manifest).ok());
+    let newest = newest.ok_or_else(|| ApiError::Answer("no manifest".into()))?;
+    let watch_key = Secret::random(rng);
+    let mut sheet = Sheet::new(code.key());
+    let body = Body::Issued(Issued {
+        manifest: newest.id(),
+        number: *number,
+        generation: 0,
+        previous: None,
+        source: Source::New,
+        tenure: Tenure::Personal,
+        watch_key: watch_key.clone(),
+        slots: vec![(0, card)],
+        factors: vec![passkey.factor(), sheet.factor()],
+    });
+    let signers: [&mut dyn SignStatement; 2] = [&mut passkey, &mut sheet];
+    let proofs = signers.into_iter().map(|s| hex::encode(s.prove(&[0; 32], AsOf::NOTHING, &body).encode()));
+    let body = StatementBody { kind: 0, body: hex::encode(body.encode()), proofs: proofs.collect() };
+    let issued: ChangedView = api.post("/v1/numbers", &api.desk, &body)?;
+    let digest = |text: &str| -> Result<[u8; 32], ApiError> {
+        let bytes = hex::decode(text).ok().and_then(|b| b.try_into().ok());
+        bytes.ok_or_else(|| ApiError::Answer("a digest that is none".into()))
+    };
+    let receipt = Receipt {
+        deed_id: digest(&issued.deed_id)?,
+        root_digest: digest(&manifest.root_digest)?,
+        watch_key,
+        seq: issued.seq,
+        head: digest(&issued.head)?,
+    };
+    let profile = Profile { deed_id: Some(receipt.deed_id), ..profile };
+    Ok((Owner { receipt, passkey, code }, profile))
+}
+
+/// Draws a card from the stock: its record for the deed, its profile for the chip.
+pub(crate) fn draw(api: &Api, number: &Msisdn, rng: &mut impl CryptoRng) -> Result<(Card, Profile), NumberError> {
+    let drawn: DrawnView = api.post("/v1/cards", &api.bureau, &DrawBody::default())?;
+    let answer = |why: &str| NumberError::Api(ApiError::Answer(why.into()));
+    let card = hex::decode(&drawn.card).ok().and_then(|b| Card::decode(&b).ok()).ok_or_else(|| answer("a card that is none"))?;
+    let key = |text: &str| -> Result<Secret<[u8; 16]>, NumberError> {
+        let bytes: Option<[u8; 16]> = hex::decode(text).ok().and_then(|b| b.try_into().ok());
+        bytes.map(Secret::new).ok_or_else(|| answer("a key that is none"))
+    };
+    let mut digits = |n: usize| -> String {
+        let mut bytes = vec![0; n * 2];
+        rng.fill_bytes(&mut bytes);
+        // 250 is the largest multiple of ten that a byte holds; with twice the bytes, too few digits are next to impossible.
+        let mut text: String = bytes.iter().filter(|b| **b < 250).map(|b| char::from(b'0' + b % 10)).take(n).collect();
+        while text.len() < n {
+            text.push('7');
+        }
+        text
+    };
+    let code = |code: Result<Code, wire::Malformed>| code.map_err(|e| NumberError::Asked(e.to_string()));
+    let profile = Profile {
+        iccid: card.iccid,
+        imsi: card.imsi,
+        mnc_length: MncLength::Two,
+        k: key(&drawn.k)?,
+        opc: key(&drawn.opc)?,
+        pin: code(Code::pin(&digits(4)))?,
+        puk: code(Code::eight(&digits(8)))?,
+        adm1: code(Code::eight(&digits(8)))?,
+        msisdn: Some(*number),
+        deed_id: None,
+    };
+    Ok((card, profile))
+}

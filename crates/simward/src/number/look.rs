@@ -1,0 +1,76 @@
+//! Looking at a number.
+
+use super::{NumberError, Where, show as fetch, token_of};
+use crate::api::{Api, ApiError};
+use crate::owner::Owner;
+use deed::event::{Body, Event};
+use deed::history::History;
+use std::path::Path;
+
+pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
+    let api = Api::of_folder(&at.data)?;
+    let number = fetch(&api, &at.number, &api.desk)?;
+    if json {
+        let text = serde_json::to_string(&number).map_err(|e| ApiError::Answer(e.to_string()))?;
+        println!("{text}");
+        return Ok(());
+    }
+    println!("+{}   {}", number.number, number.served);
+    println!("  card     ICCID {}  IMSI {}", number.iccid, number.imsi);
+    println!("  deed     {}  event {}", number.deed_id, number.seq);
+    for factor in &number.factors {
+        let place = match factor.place {
+            1 => "in the phone",
+            2 => "elsewhere",
+            _ => "other people",
+        };
+        let id = factor.id.get(..8).unwrap_or_default();
+        println!("  key      {id}  {place}{}", if factor.spent { ", used up" } else { "" });
+    }
+    match &number.live {
+        Some(live) => println!("  waiting  {}, {} agreed; until {} it can be stopped", live.what, live.consents, live.expiry),
+        None => println!("  waiting  nothing"),
+    }
+    if !number.holds.is_empty() {
+        println!("  holds    {:?}", number.holds);
+    }
+    if let Some(until) = number.sms_held_until {
+        println!("  codes    held until {until}");
+    }
+    println!("  note     {}", number.caveat);
+    Ok(())
+}
+
+pub(super) fn history(at: &Where, owner: Option<&Path>, export: Option<&Path>) -> Result<(), NumberError> {
+    let api = Api::of_folder(&at.data)?;
+    let token = match owner {
+        Some(folder) => token_of(&Owner::load(folder)?),
+        None => api.desk.clone(),
+    };
+    let bytes = api.get_bytes(&format!("/v1/numbers/{}/history", at.number), &token)?;
+    if let Some(path) = export {
+        std::fs::write(path, &bytes).map_err(|e| NumberError::File(path.display().to_string(), e))?;
+        println!("{} bytes written to {}; check them with `simward verify`", bytes.len(), path.display());
+        return Ok(());
+    }
+    let history = History::decode(&bytes).map_err(|e| ApiError::Answer(e.to_string()))?;
+    for logged in &history.events {
+        let event = Event::decode(&logged.event).map_err(|e| ApiError::Answer(e.to_string()))?;
+        println!("{:>4}  leaf {:>6}  {}  {}", event.seq, logged.index, hex::encode(event.head), word(&event.body));
+    }
+    println!("test deed");
+    Ok(())
+}
+
+fn word(body: &Body) -> String {
+    match body {
+        Body::Issued(_) => "issued".into(),
+        Body::Requested { intent } => format!("requested: {}", operator::consent::describe(intent)),
+        Body::Consented { .. } => "consented".into(),
+        Body::Notified { .. } => "notified".into(),
+        Body::Vetoed { .. } => "vetoed".into(),
+        Body::Ended { .. } => "ended".into(),
+        Body::Held { bits, .. } => format!("held: bits {bits:?}"),
+        Body::Committed { .. } => "committed".into(),
+    }
+}

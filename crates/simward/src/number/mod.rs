@@ -1,0 +1,144 @@
+//! `simward number`: issue, show, change, veto, suspend, history.
+
+mod change;
+mod issue;
+mod look;
+
+use crate::api::{Api, ApiError};
+use crate::card::CardError;
+use crate::owner::{Owner, OwnerError};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use server::http::reader_token;
+use server::view::NumberView;
+use std::path::PathBuf;
+use wire::Msisdn;
+
+/// Issue a number, look at it, move it, stop a change.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, ClapArgs)]
+struct Where {
+    /// The number: country code first, no +.
+    number: Msisdn,
+    /// The node's data folder: its address and tokens stand there.
+    #[arg(long, value_name = "DIR", default_value = "simward-data")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Issue a number: write its card's profile and its owner's keys and receipt.
+    Issue {
+        #[command(flatten)]
+        at: Where,
+        /// Where the card's profile goes (for `simward card --profile`).
+        #[arg(long, value_name = "FILE")]
+        profile: PathBuf,
+        /// Where the owner's keys and receipt go.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+    },
+    /// Show a number as its pin has it.
+    Show {
+        #[command(flatten)]
+        at: Where,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask for a new card and agree with the owner's keys.
+    Change {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+        /// Where the new card's profile goes.
+        #[arg(long, value_name = "FILE")]
+        profile: PathBuf,
+        /// Which of the owner's keys agree.
+        #[arg(long, value_enum, default_value = "both")]
+        with: With,
+        /// Return only when the change is done.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Stop the live request.
+    Veto {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+        /// Which key objects.
+        #[arg(long, value_enum, default_value = "phone")]
+        with: With,
+    },
+    /// The number's events; with --export, a file that `simward verify` checks offline.
+    History {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder; without it the desk's token is used.
+        #[arg(long, value_name = "DIR")]
+        owner: Option<PathBuf>,
+        /// Write the whole history there.
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+    },
+}
+
+/// The owner's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum With {
+    /// The passkey: place 1.
+    Phone,
+    /// The recovery sheet: place 2.
+    Paper,
+    /// Both.
+    Both,
+}
+
+/// Why a command on a number did nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NumberError {
+    /// The node.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The owner's folder.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
+    /// The profile.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// A file.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
+    /// The machine.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// What was asked makes no sense here.
+    #[error("{0}")]
+    Asked(String),
+}
+
+pub(crate) fn run(args: Args) -> Result<(), NumberError> {
+    match args.command {
+        Command::Issue { at, profile, owner } => issue::issue(&at, &profile, &owner),
+        Command::Show { at, json } => look::show(&at, json),
+        Command::Change { at, owner, profile, with, wait } => change::change(&at, &owner, &profile, with, wait),
+        Command::Veto { at, owner, with } => change::veto(&at, &owner, with),
+        Command::History { at, owner, export } => look::history(&at, owner.as_deref(), export.as_deref()),
+    }
+}
+
+fn show(api: &Api, number: &Msisdn, token: &str) -> Result<NumberView, ApiError> {
+    api.get(&format!("/v1/numbers/{number}"), token)
+}
+
+fn token_of(owner: &Owner) -> String {
+    reader_token(&owner.receipt.watch_key)
+}

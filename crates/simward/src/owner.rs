@@ -1,0 +1,163 @@
+//! What an owner keeps: the receipt, a passkey in software, and the recovery sheet.
+//!
+//! ```text
+//! OWNER/receipt.toml   deed id, root digest, watch key, newest event seen
+//! OWNER/passkey.key    the software passkey (place 1); a real owner's is in the phone
+//! OWNER/sheet.txt      the recovery sheet (place 2), to be printed and put away
+//! ```
+
+use deed::history::Receipt;
+use deed::signer::{Sheet, SoftPasskey};
+use keys::Secret;
+use keys::paper::PaperCode;
+use keys::sign::Es256Key;
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+use server::deployment::{ORIGIN, RP_ID, write_private};
+use std::path::{Path, PathBuf};
+use wire::Msisdn;
+
+/// Why an owner's folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OwnerError {
+    /// A file cannot be read or written.
+    #[error("{}: {}", .0.display(), .1)]
+    Io(PathBuf, std::io::Error),
+    /// A file does not hold what it should.
+    #[error("{}: {}", .0.display(), .1)]
+    Damaged(PathBuf, String),
+    /// There is an owner already.
+    #[error("{} already holds an owner's keys; nothing was overwritten", .0.display())]
+    Exists(PathBuf),
+}
+
+/// An owner's keys and memory.
+pub(crate) struct Owner {
+    /// What was handed over at issue.
+    pub(crate) receipt: Receipt,
+    /// In the phone.
+    pub(crate) passkey: SoftPasskey,
+    /// On paper.
+    pub(crate) code: PaperCode,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiptText {
+    number: String,
+    deed_id: String,
+    root_digest: String,
+    watch_key: String,
+    seq: u64,
+    head: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasskeyText {
+    scalar: String,
+    credential_id: String,
+}
+
+fn hex32(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// A receipt from its file.
+pub(crate) fn read_receipt(path: &Path) -> Result<Receipt, OwnerError> {
+    let text = std::fs::read_to_string(path).map_err(|e| OwnerError::Io(path.into(), e))?;
+    let damaged = |why: &str| OwnerError::Damaged(path.into(), why.into());
+    let text: ReceiptText = toml::from_str(&text).map_err(|e| damaged(&e.to_string()))?;
+    let field = |value: &str, name: &str| hex32(value).ok_or_else(|| damaged(&format!("`{name}` is not 32 bytes")));
+    Ok(Receipt {
+        deed_id: field(&text.deed_id, "deed_id")?,
+        root_digest: field(&text.root_digest, "root_digest")?,
+        watch_key: Secret::new(field(&text.watch_key, "watch_key")?),
+        seq: text.seq,
+        head: field(&text.head, "head")?,
+    })
+}
+
+impl Owner {
+    /// Fresh keys, before there is a deed.
+    pub(crate) fn fresh_keys(rng: &mut impl CryptoRng) -> (SoftPasskey, PaperCode) {
+        let mut cred_id = [0; 32];
+        rng.fill_bytes(&mut cred_id);
+        let passkey = SoftPasskey::synced(Es256Key::random(rng), RP_ID, ORIGIN, &cred_id);
+        (passkey, PaperCode::random(rng))
+    }
+
+    /// The sheet as a signer.
+    pub(crate) fn sheet(&self) -> Sheet {
+        Sheet::new(self.code.key())
+    }
+
+    /// Reads an owner's folder.
+    pub(crate) fn load(folder: &Path) -> Result<Self, OwnerError> {
+        let receipt = read_receipt(&folder.join("receipt.toml"))?;
+        let path = folder.join("passkey.key");
+        let damaged = |path: &Path, why: &str| OwnerError::Damaged(path.into(), why.into());
+        let text = std::fs::read_to_string(&path).map_err(|e| OwnerError::Io(path.clone(), e))?;
+        let text: PasskeyText = toml::from_str(&text).map_err(|_| damaged(&path, "not a passkey"))?;
+        let key = hex32(&text.scalar).and_then(|s| Es256Key::from_scalar(&Secret::new(s)));
+        let key = key.ok_or_else(|| damaged(&path, "not a passkey"))?;
+        let cred_id = hex::decode(&text.credential_id).map_err(|_| damaged(&path, "not a passkey"))?;
+        let path = folder.join("sheet.txt");
+        let sheet = std::fs::read_to_string(&path).map_err(|e| OwnerError::Io(path.clone(), e))?;
+        let code = sheet.lines().find_map(|line| PaperCode::parse(line.strip_prefix("code:")?));
+        Ok(Self {
+            receipt,
+            passkey: SoftPasskey::synced(key, RP_ID, ORIGIN, &cred_id),
+            code: code.ok_or_else(|| damaged(&path, "no line `code: …` of 26 symbols"))?,
+        })
+    }
+
+    /// Writes a new owner's folder; an existing one is left alone.
+    pub(crate) fn save(&self, folder: &Path, number: &Msisdn) -> Result<(), OwnerError> {
+        Self::must_be_new(folder)?;
+        let write = |name: &str, text: String| {
+            let path = folder.join(name);
+            write_private(&path, text.as_bytes()).map_err(|e| OwnerError::Io(path, e))
+        };
+        let receipt = ReceiptText {
+            number: number.to_string(),
+            deed_id: hex::encode(self.receipt.deed_id),
+            root_digest: hex::encode(self.receipt.root_digest),
+            watch_key: hex::encode(self.receipt.watch_key.danger_expose()),
+            seq: self.receipt.seq,
+            head: hex::encode(self.receipt.head),
+        };
+        let passkey = PasskeyText {
+            scalar: hex::encode(self.passkey.scalar().danger_expose()),
+            credential_id: hex::encode(self.passkey.cred_id()),
+        };
+        let text = |value: Result<String, toml::ser::Error>| {
+            value.map_err(|e| OwnerError::Damaged(folder.into(), e.to_string()))
+        };
+        write("passkey.key", text(toml::to_string(&passkey))?)?;
+        write("sheet.txt", self.sheet_text(number))?;
+        write("receipt.toml", text(toml::to_string(&receipt))?)
+    }
+
+    /// Makes the folder, if no owner is in it.
+    pub(crate) fn must_be_new(folder: &Path) -> Result<(), OwnerError> {
+        std::fs::create_dir_all(folder).map_err(|e| OwnerError::Io(folder.into(), e))?;
+        if folder.join("receipt.toml").exists() || folder.join("passkey.key").exists() {
+            return Err(OwnerError::Exists(folder.into()));
+        }
+        Ok(())
+    }
+
+    fn sheet_text(&self, number: &Msisdn) -> String {
+        format!(
+            "Simward recovery sheet for +{number}\n\n\
+             code: {}\n\n\
+             Print this, put it away from the phone, and delete the file. Whoever has this code and the phone can\n\
+             move the number in 15 minutes; whoever has one of them can be stopped by the other for a day.\n\
+             Nobody from the operator ever asks for it. It is used up by the first change it counts in.\n",
+            self.code.danger_print()
+        )
+    }
+}

@@ -1,0 +1,120 @@
+//! `simward up`: an operator's node.
+
+use clap::Args as ClapArgs;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use server::{Committer, Deployment, Node, StartError, SystemClock, TestWaits};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often the node looks after waits, checkpoints and alarms by itself.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Run an operator's node; everything on loopback.
+///
+/// Without a deployment in the folder a test deployment is made there (env 0, three local witnesses), and everything it
+/// says carries "test deed".
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// The deployment's folder.
+    #[arg(long, value_name = "DIR", default_value = "simward-data")]
+    data: PathBuf,
+    /// Where the HTTP door listens.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8740")]
+    listen: SocketAddr,
+    /// The socket hostapd asks (`eap_sim_db=unix:PATH`); by default DIR/gateway.sock.
+    #[arg(long, value_name = "PATH")]
+    gateway: Option<PathBuf>,
+    /// When a new test deployment is made: waits of two seconds, written into its manifest. Changes nothing later.
+    #[arg(long)]
+    short_waits: bool,
+}
+
+/// Why the node did not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpError {
+    /// The deployment does not open.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The node does not start.
+    #[error(transparent)]
+    Node(#[from] operator::Refusal),
+    /// A door does not open.
+    #[error("cannot listen on {0}: {1}")]
+    Door(String, std::io::Error),
+    /// An address beyond this machine: there is no TLS yet.
+    #[error("{0} is not a loopback address; without TLS this version serves this machine only")]
+    NotLoopback(SocketAddr),
+    /// The machine failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), UpError> {
+    if !args.listen.ip().is_loopback() {
+        return Err(UpError::NotLoopback(args.listen));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Args) -> Result<(), UpError> {
+    let mut rng = seeded()?;
+    let waits = if args.short_waits { TestWaits::Short } else { TestWaits::Real };
+    let deployment = Deployment::open(&args.data, waits, &mut rng)?;
+    let (desk, bureau) = (deployment.desk_token.clone(), deployment.bureau_token.clone());
+    let gateway = args.gateway.clone().unwrap_or_else(|| args.data.join("gateway.sock"));
+    let door = |name: String| move |e| UpError::Door(name, e);
+    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(door(args.listen.to_string()))?;
+    let socket = server::gateway::bind(&gateway).await.map_err(door(gateway.display().to_string()))?;
+    let node = Node::start(deployment, Arc::new(SystemClock), Arc::new(SystemClock), rng)?;
+    let committer = Committer::start(node)?;
+    let url = format!("http://{}", listener.local_addr()?);
+    server::deployment::write_private(&args.data.join("url"), url.as_bytes())?;
+    let mut out = std::io::stdout();
+    writeln!(out, "ready {url} gateway {}", gateway.display())?;
+    out.flush()?;
+    tracing::info!("test deed: witnesses and enforcement point run in this process; nothing here is a live number");
+
+    let (handle, router) = (committer.handle(), server::http::router(committer.handle(), &desk, &bureau));
+    let ticks = committer.handle();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = axum::serve(listener, router) => ended?,
+        ended = server::gateway::serve(socket, handle) => ended?,
+        () = tick(ticks) => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    // Whoever still waits is told that the node has stopped; what was acknowledged is on disk.
+    drop(committer);
+    let _ = std::fs::remove_file(&gateway);
+    Ok(())
+}
+
+async fn tick(handle: server::Handle) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let done = handle.run(|node| {
+            node.tick();
+            Ok(())
+        });
+        if let Err(refusal) = done.await {
+            tracing::warn!(%refusal, "tick");
+        }
+    }
+}
+
+/// A generator seeded by the system.
+pub(crate) fn seeded() -> std::io::Result<ChaCha20Rng> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
+    Ok(ChaCha20Rng::from_seed(seed))
+}
