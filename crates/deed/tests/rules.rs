@@ -797,3 +797,122 @@ fn factors_that_pretend_are_refused() {
         assert!(Factor::decode(&Factor { purpose, place, key }.encode()).is_err());
     }
 }
+
+/// The vectors are what the scenarios above try. `SIMWARD_BLESS=1` writes them anew; docs/deed.md says what they are for.
+#[test]
+fn the_published_vectors_are_what_the_rules_say() {
+    let vectors = recorded(&[
+        (
+            "an_owner_with_two_places_moves_after_fifteen_minutes_and_not_a_second_earlier",
+            an_owner_with_two_places_moves_after_fifteen_minutes_and_not_a_second_earlier,
+        ),
+        ("one_place_waits_a_day", one_place_waits_a_day),
+        (
+            "operator_keys_alone_in_any_number_never_move_a_number",
+            operator_keys_alone_in_any_number_never_move_a_number,
+        ),
+        ("a_hold_only_code_holds_and_does_nothing_else", a_hold_only_code_holds_and_does_nothing_else),
+        (
+            "a_consent_withheld_and_used_after_an_objection_is_void",
+            a_consent_withheld_and_used_after_an_objection_is_void,
+        ),
+        ("a_statement_works_once", a_statement_works_once),
+        ("an_approval_for_another_card_is_refused", an_approval_for_another_card_is_refused),
+        ("a_sign_in_is_no_approval", a_sign_in_is_no_approval),
+        (
+            "authenticator_data_that_says_too_little_is_refused",
+            authenticator_data_that_says_too_little_is_refused,
+        ),
+        ("whoever_has_one_place_is_stopped_by_the_other", whoever_has_one_place_is_stopped_by_the_other),
+        (
+            "paper_takes_the_consent_of_a_stolen_phone_but_not_its_objections",
+            paper_takes_the_consent_of_a_stolen_phone_but_not_its_objections,
+        ),
+        (
+            "paper_and_two_desks_get_past_a_phone_that_always_objects_in_seven_days",
+            paper_and_two_desks_get_past_a_phone_that_always_objects_in_seven_days,
+        ),
+        (
+            "a_suspended_line_listens_to_more_than_the_phone_only",
+            a_suspended_line_listens_to_more_than_the_phone_only,
+        ),
+        ("a_hold_forbids_its_kind_until_it_is_lifted", a_hold_forbids_its_kind_until_it_is_lifted),
+        (
+            "the_legal_bit_is_lifted_by_two_emergency_keys_and_by_nothing_else",
+            the_legal_bit_is_lifted_by_two_emergency_keys_and_by_nothing_else,
+        ),
+        ("a_live_request_cannot_be_squatted", a_live_request_cannot_be_squatted),
+        ("other_events_cannot_starve_an_owner", other_events_cannot_starve_an_owner),
+        ("a_sheet_is_used_up_by_the_change_it_counted_in", a_sheet_is_used_up_by_the_change_it_counted_in),
+        (
+            "a_new_factor_objects_at_once_and_consents_after_a_week",
+            a_new_factor_objects_at_once_and_consents_after_a_week,
+        ),
+        (
+            "a_security_key_whose_counter_went_back_may_only_object",
+            a_security_key_whose_counter_went_back_may_only_object,
+        ),
+        (
+            "no_clock_of_fewer_witnesses_than_a_quorum_shortens_a_wait",
+            no_clock_of_fewer_witnesses_than_a_quorum_shortens_a_wait,
+        ),
+        ("time_outside_the_requests_window_does_not_count", time_outside_the_requests_window_does_not_count),
+        (
+            "a_wait_that_began_before_the_owner_was_told_does_not_count",
+            a_wait_that_began_before_the_owner_was_told_does_not_count,
+        ),
+        ("two_cards_with_one_imsi_or_one_key_are_refused", two_cards_with_one_imsi_or_one_key_are_refused),
+        (
+            "a_change_is_undone_by_an_ordinary_request_to_the_card_in_reserve",
+            a_change_is_undone_by_an_ordinary_request_to_the_card_in_reserve,
+        ),
+        (
+            "a_stand_by_card_sleeps_until_paper_and_the_card_itself_wake_it_on_a_suspended_line",
+            a_stand_by_card_sleeps_until_paper_and_the_card_itself_wake_it_on_a_suspended_line,
+        ),
+        (
+            "a_ported_numbers_two_places_count_as_one_for_thirty_days",
+            a_ported_numbers_two_places_count_as_one_for_thirty_days,
+        ),
+        (
+            "a_first_event_needs_two_places_and_everyones_proof",
+            a_first_event_needs_two_places_and_everyones_proof,
+        ),
+        (
+            "a_statement_of_one_deed_is_worth_nothing_in_another",
+            a_statement_of_one_deed_is_worth_nothing_in_another,
+        ),
+        (
+            "an_objection_before_the_closing_wins_in_any_order_of_messages",
+            an_objection_before_the_closing_wins_in_any_order_of_messages,
+        ),
+        (
+            "an_objection_after_the_closing_is_too_late_and_holds_the_next_change",
+            an_objection_after_the_closing_is_too_late_and_holds_the_next_change,
+        ),
+        (
+            "a_closing_that_is_not_logged_in_time_ends_the_request",
+            a_closing_that_is_not_logged_in_time_ends_the_request,
+        ),
+        (
+            "a_suspension_handed_in_directly_acts_before_any_chain_or_log",
+            a_suspension_handed_in_directly_acts_before_any_chain_or_log,
+        ),
+        (
+            "a_commit_whose_leaf_is_not_in_the_witnessed_log_changes_no_pin",
+            a_commit_whose_leaf_is_not_in_the_witnessed_log_changes_no_pin,
+        ),
+    ]);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/deed-1.json");
+    let text = serde_json::to_string_pretty(&vectors).unwrap() + "\n";
+    if std::env::var_os("SIMWARD_BLESS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let published = std::fs::read_to_string(path).unwrap();
+    assert!(
+        published == text,
+        "the rules no longer say what {path} says; if that is meant, bless it and say why"
+    );
+    let refused = vectors["cases"].as_array().unwrap().iter().filter(|c| c["accept"] == false).count();
+    assert!(refused >= 60, "most vectors are things to refuse: {refused}");
+}
