@@ -103,11 +103,15 @@ fn stopped() -> Refusal {
 }
 
 impl Handle {
-    /// Asks for an authentication.
-    pub async fn authenticate(&self, command: Command) -> Authenticated {
+    /// Asks for an authentication. The ask stands in the queue when this returns, so asks keep the order of the calls;
+    /// the future waits for the answer.
+    pub fn authenticate(&self, command: Command) -> impl Future<Output = Authenticated> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send(Ask::Authenticate(command, reply)).map_err(|_| overloaded())?;
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        let queued = self.0.try_send(Ask::Authenticate(command, reply)).map_err(|_| overloaded());
+        async move {
+            queued?;
+            answer.await.unwrap_or_else(|_| Err(stopped()))
+        }
     }
 
     /// Runs something on the node.

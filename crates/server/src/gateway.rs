@@ -1,6 +1,7 @@
 //! The datagram door: what hostapd's EAP server asks of an external authentication gateway.
 
 use crate::committer::Handle;
+use crate::node::Authenticated;
 use operator::Refusal;
 use operator::auc::{Command, Reply};
 use std::os::unix::fs::PermissionsExt;
@@ -46,10 +47,12 @@ pub async fn serve(socket: UnixDatagram, handle: Handle) -> std::io::Result<()> 
             }
         };
         let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
-        let (socket, handle, from) = (socket.clone(), handle.clone(), from.as_pathname().map(Path::to_path_buf));
+        // Queued here, in the order of the datagrams: hostapd's next request is right behind its AKA-AUTS.
+        let asked = handle.authenticate(command(&request));
+        let (socket, from) = (socket.clone(), from.as_pathname().map(Path::to_path_buf));
         tokio::spawn(async move {
             let _place = place;
-            let Some(answer) = answer(&handle, &request).await else { return };
+            let Some(answer) = answer(asked.await, &request) else { return };
             let Some(from) = from else { return };
             if let Err(error) = socket.send_to(answer.as_bytes(), &from).await {
                 tracing::debug!(%error, "answer not taken");
@@ -58,13 +61,16 @@ pub async fn serve(socket: UnixDatagram, handle: Handle) -> std::io::Result<()> 
     }
 }
 
-async fn answer(handle: &Handle, request: &Request) -> Option<String> {
-    let command = match *request {
+const fn command(request: &Request) -> Command {
+    match *request {
         Request::Sim { imsi, max } => Command::Gsm { imsi, count: max },
         Request::Aka { imsi } => Command::Umts { imsi },
         Request::Resync { imsi, auts, rand } => Command::Resync { imsi, rand, auts },
-    };
-    match handle.authenticate(command).await {
+    }
+}
+
+fn answer(answer: Authenticated, request: &Request) -> Option<String> {
+    match answer {
         Ok(Reply::Gsm(triplets)) => Some(sim_response(request.imsi(), &triplets)),
         Ok(Reply::Umts(quintuplet)) => Some(aka_response(request.imsi(), &quintuplet)),
         Ok(Reply::Resynced) => None,

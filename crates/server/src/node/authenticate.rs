@@ -13,7 +13,15 @@ pub type Authenticated = Result<Reply, Refusal>;
 impl Node {
     /// Answers a batch: SEQ numbers for all of them leave their ledgers in one transaction, then each is decided, then
     /// whatever the decisions changed is written, and only then anybody is answered.
+    ///
+    /// An EAP server asks again right behind a resynchronisation, and both come in one batch. What comes after it must
+    /// find the ledger where it put it, or the card has to resynchronise a second time: so it ends a run.
     pub fn authenticate(&mut self, commands: &[Command]) -> Vec<Authenticated> {
+        let runs = commands.split_inclusive(|command| matches!(command, Command::Resync { .. }));
+        runs.flat_map(|run| self.authenticate_run(run)).collect()
+    }
+
+    fn authenticate_run(&mut self, commands: &[Command]) -> Vec<Authenticated> {
         let now = self.clock.now();
         let wanting: Vec<&Command> =
             commands.iter().filter(|c| matches!(self.pins.serve(&c.imsi(), self.witnessed), Served::Line(_))).collect();
