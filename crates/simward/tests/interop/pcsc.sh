@@ -3,55 +3,10 @@
 #
 #   pcsc.sh SIMWARD FOLDER      SIMWARD: the binary; FOLDER: where it may work; kept for a look afterwards
 #
-# Needs pcscd, vsmartcard-vpcd, opensc, util-linux, iproute2. Runs in a network and mount namespace of its own, so it
-# meets no other pcscd and no port is seen outside. Every PASS is something that was read, not something that was
-# missing. Exit code 0 only if nothing failed.
+# Needs pcscd, vsmartcard-vpcd, opensc, util-linux, mount, iproute2.
 set -u
-
-if [ "${PCSC_INSIDE:-}" != 1 ]; then
-    [ $# -eq 2 ] || { sed -n '2,8p' "$0" >&2; exit 2; }
-    for tool in unshare ip ss pcscd opensc-tool; do
-        PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || { echo "FAIL $tool is not installed"; exit 2; }
-    done
-    mkdir -p "$2" || exit 2
-    PATH="$PATH:/usr/sbin:/sbin" PCSC_INSIDE=1
-    export PATH PCSC_INSIDE
-    if [ "$(id -u)" -eq 0 ]; then spaces=-mn; else spaces=-Urmn; fi
-    exec unshare "$spaces" --kill-child --pid --fork -- "$BASH" "$0" "$(realpath "$1")" "$(realpath "$2")"
-fi
-
-simward=$1
-work=$2
-failed=0
-started=()
-
-pass() { echo "PASS $*"; }
-fail() { echo "FAIL $*"; failed=1; }
-finish() {
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done
-    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null; done
-    exit "$failed"
-}
-trap 'finish' EXIT
-trap 'failed=1; exit' INT TERM
-
-# Tries a command for ten seconds until it succeeds.
-until_true() {
-    local _
-    for _ in $(seq 200); do
-        if "$@" >/dev/null 2>&1; then return 0; fi
-        sleep 0.05
-    done
-    return 1
-}
-
-start() { # NAME COMMAND…: in the background, its output in NAME.log; the process id in $last
-    local name=$1
-    shift
-    "$@" >"$work/$name.log" 2>&1 &
-    last=$!
-    started+=("$last")
-}
+[ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
+. "$(dirname "$0")/space.bash" "$1" "$2" pcscd opensc-tool
 
 # What opensc-tool received, all answers in one string of hexadecimal digits and their status words.
 apdus() {
@@ -60,10 +15,7 @@ apdus() {
     opensc-tool -r 0 "${arguments[@]}" 2>&1
 }
 
-ip link set lo up || { fail "no loopback in the namespace"; exit; }
-mkdir -p /run/pcscd && mount -t tmpfs tmpfs /run/pcscd || { fail "no /run/pcscd of our own"; exit; }
-
-rm -rf "$work/state" "$work/profile.toml"
+rm -rf "$work"/*.state "$work/profile.toml"
 cat >"$work/profile.toml" <<'PROFILE'
 iccid = "8986001200000000017"
 imsi = "460001234567890"
@@ -76,29 +28,13 @@ adm1 = "87654321"
 PROFILE
 chmod 600 "$work/profile.toml"
 
-# Refusals that need no reader.
-refused() { # WHAT TEXT COMMAND…: fails and says TEXT
-    local what=$1 text=$2 said
-    shift 2
-    if said=$("$@" 2>&1); then fail "$what: accepted"
-    elif grep -qF -- "$text" <<<"$said"; then pass "$what: $(tail -n 1 <<<"$said")"
-    else fail "$what: said $said"; fi
-}
-refused "first run without a profile" "give --profile" "$simward" card --state "$work/state"
+refused "first run without a profile" "give --profile" "$simward" card --state "$work/card.state"
 
-# The reader, then the card.
-start pcscd pcscd --foreground
-listening() { ss -ltn | grep -q ':35963 '; }
-until_true listening || { fail "vpcd does not listen: $(cat "$work/pcscd.log")"; exit; }
-start card "$simward" card --state "$work/state" --profile "$work/profile.toml"
-card=$last
-# vpcd has two slots; ours is the first.
-has_card() { opensc-tool -l 2>/dev/null | grep -q '^0 *Yes'; }
-no_card() { opensc-tool -l 2>/dev/null | grep -q '^0 *No'; }
-until_true has_card || { fail "no card in the reader: $(cat "$work/card.log")"; exit; }
+start_reader
+insert card "$work/profile.toml"
 
 refused "a second process on the same state" "in use by another process" \
-    "$simward" card --state "$work/state" --vpcd 127.0.0.1:35964
+    "$simward" card --state "$work/card.state" --vpcd 127.0.0.1:35964
 
 atr=$(opensc-tool -r 0 -a 2>&1 | tr -d ':' | grep -io '3b9f96801fc78031e073f621006753696d7761726494')
 [ -n "$atr" ] && pass "ATR $atr" || fail "ATR: $(opensc-tool -r 0 -a 2>&1)"
@@ -122,9 +58,7 @@ if grep -q 'SW1=0x63, SW2=0xC2' <<<"$said"; then pass "wrong PIN: two tries left
 # Kill the card as a power cut would and start it again: the spent try stays spent.
 kill -KILL "$card" && wait "$card" 2>/dev/null
 until_true no_card || fail "the reader still shows the killed card"
-start card2 "$simward" card --state "$work/state"
-card=$last
-until_true has_card || { fail "no card after the kill: $(cat "$work/card2.log")"; exit; }
+insert card.again
 said=$(apdus 00:20:00:01)
 if grep -q 'SW1=0x63, SW2=0xC2' <<<"$said"; then pass "after kill -9: two tries left"; else fail "after kill -9: $said"; fi
 
@@ -136,26 +70,20 @@ else
 fi
 
 # SIGINT ends it in good order.
-kill -INT "$card"
-if wait "$card" && grep -q stopped "$work/card2.log"; then pass "SIGINT: stopped, exit code 0"
-else fail "SIGINT: $(cat "$work/card2.log")"; fi
+if withdraw && grep -q stopped "$work/card.again.log"; then pass "SIGINT: stopped, exit code 0"
+else fail "SIGINT: $(cat "$work/card.again.log")"; fi
 
 # An older copy of the banks, put back, locks the card; it still answers a reset.
-until_true no_card || fail "the reader still shows the stopped card"
-mkdir -p "$work/old" && cp "$work/state/bank-a" "$work/state/bank-b" "$work/old/"
-start card3 "$simward" card --state "$work/state"
-card=$last
-until_true has_card || fail "no card before the rollback: $(cat "$work/card3.log")"
+mkdir -p "$work/old" && cp "$work/card.state/bank-a" "$work/card.state/bank-b" "$work/old/"
+insert card.before
 said=$(apdus 00:20:00:01:08:39:39:39:39:FF:FF:FF:FF)
 grep -q 'SW1=0x63, SW2=0xC2' <<<"$said" || fail "a guess before the rollback: $said"
-kill -INT "$card" && wait "$card"
-until_true no_card || fail "the reader still shows the stopped card"
-cp "$work/old/bank-a" "$work/old/bank-b" "$work/state/"
-start card4 "$simward" card --state "$work/state"
-until_true has_card || fail "no ATR after the rollback: $(cat "$work/card4.log")"
+withdraw || fail "before the rollback: exit code $?"
+cp "$work/old/bank-a" "$work/old/bank-b" "$work/card.state/"
+insert card.rolled-back
 said=$(apdus 00:20:00:01)
-if grep -q 'SW1=0x6F, SW2=0x00' <<<"$said" && grep -q 'rollback: the log ends at' "$work/card4.log"; then
-    pass "rollback: locked, with its ATR ($(grep -o 'rollback: the log[^;]*' "$work/card4.log"))"
+if grep -q 'SW1=0x6F, SW2=0x00' <<<"$said" && grep -q 'rollback: the log ends at' "$work/card.rolled-back.log"; then
+    pass "rollback: locked, with its ATR ($(grep -o 'rollback: the log[^;]*' "$work/card.rolled-back.log"))"
 else
-    fail "rollback: $said $(cat "$work/card4.log")"
+    fail "rollback: $said $(cat "$work/card.rolled-back.log")"
 fi
