@@ -98,7 +98,7 @@ fn a_consent_withheld_and_used_after_an_objection_is_void() {
     let request = world.request(&intent).unwrap();
     let (body, withheld) = world.consent_of(Who::Sheet, request, &intent);
     world.veto(Who::Passkey, request).unwrap();
-    assert_eq!(code(world.push(&body, &[withheld.clone()])), "no-request");
+    assert_eq!(code(world.push(&body, std::slice::from_ref(&withheld))), "no-request");
     // Asked for again in the same words, the old signature names the old request and the old head.
     let again = world.request(&intent).unwrap();
     let body = Body::Consented { request: again, intent: intent.clone() };
@@ -119,7 +119,7 @@ fn a_statement_works_once() {
     let intent = world.move_to(&to);
     let request = world.request(&intent).unwrap();
     let (body, proof) = world.consent_of(Who::Passkey, request, &intent);
-    world.push(&body, &[proof.clone()]).unwrap();
+    world.push(&body, std::slice::from_ref(&proof)).unwrap();
     assert_eq!(code(world.push(&body, &[proof])), "stale");
 }
 
@@ -599,7 +599,7 @@ fn a_statement_of_one_deed_is_worth_nothing_in_another() {
     other.push_bytes(assemble(&[0; 32], 0, &[0; 32], &[5; 16], &body, &proofs)).unwrap();
     assert_ne!(one.deed_id(), other.deed_id());
     let proof = one.passkey.prove(&one.deed_id(), one.tip(), &note);
-    assert_eq!(code(other.push(&note, &[proof.clone()])), "as-of");
+    assert_eq!(code(other.push(&note, std::slice::from_ref(&proof))), "as-of");
     let event = one.event(&note, &[proof]);
     assert_eq!(code(other.push_bytes(event)), "other-deed");
     let _ = to;

@@ -4,6 +4,7 @@
 mod api;
 mod bench;
 mod card;
+mod demo;
 mod number;
 mod owner;
 mod pcsc;
@@ -26,6 +27,7 @@ struct Simward {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Up(up::Args),
     Card(card::Args),
     Number(number::Args),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colour);
     log.with_writer(io::stderr).init();
     let outcome: Result<(), Box<dyn Error>> = match command {
+        Command::Demo(args) => demo::run(&args).map_err(Into::into),
         Command::Up(args) => up::run(&args).map_err(Into::into),
         Command::Number(args) => number::run(args).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),

@@ -16,19 +16,31 @@ impl Node {
         }
         let numbers: Vec<Msisdn> = self.pins.numbers().copied().collect();
         for number in &numbers {
-            if self.pins.pin(number).is_some_and(|p| p.state.live.is_some())
-                && let Err(refusal) = self.progress(number)
-            {
-                tracing::info!(code = refusal.code(), "a live request does not go on: {refusal}");
-            }
+            self.go_on(number);
         }
         if let Err(refusal) = self.audit(&numbers) {
             tracing::error!(%refusal, "the audit failed");
         }
     }
 
+    /// A round for one number.
+    pub fn tick_number(&mut self, number: &Msisdn) {
+        if let Err(refusal) = self.publish() {
+            self.alarm("publish", &refusal.to_string());
+        }
+        self.go_on(number);
+    }
+
+    fn go_on(&mut self, number: &Msisdn) {
+        if self.pins.pin(number).is_some_and(|p| p.state.live.is_some())
+            && let Err(refusal) = self.progress(number)
+        {
+            tracing::debug!(code = refusal.code(), "a live request does not go on: {refusal}");
+        }
+    }
+
     /// Begins waits, commits what has waited, ends what has expired. Time is the witnesses', not this machine's.
-    fn progress(&mut self, number: &Msisdn) -> Result<(), Refusal> {
+    pub fn progress(&mut self, number: &Msisdn) -> Result<(), Refusal> {
         self.begin_waits(number)?;
         let Some(state) = self.pins.pin(number).map(|p| p.state.clone()) else { return Ok(()) };
         let Some(live) = &state.live else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! `simward number`: issue, show, change, veto, suspend, history.
 
-mod change;
-mod issue;
+pub(crate) mod change;
+pub(crate) mod issue;
 mod look;
 
 use crate::api::{Api, ApiError};
@@ -135,7 +135,7 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
     }
 }
 
-fn show(api: &Api, number: &Msisdn, token: &str) -> Result<NumberView, ApiError> {
+pub(crate) fn show(api: &Api, number: &Msisdn, token: &str) -> Result<NumberView, ApiError> {
     api.get(&format!("/v1/numbers/{number}"), token)
 }
 

@@ -1,0 +1,96 @@
+//! What the demo says: a table for people, lines for machines, and the two figures that sum everything up.
+
+use crate::api::ApiError;
+use serde_json::json;
+
+/// One attack and what became of it.
+#[derive(Debug)]
+pub(crate) struct Attack {
+    /// A short name that never changes.
+    pub(crate) name: &'static str,
+    /// In words.
+    pub(crate) words: &'static str,
+    /// Whether it failed, as it must.
+    pub(crate) refused: bool,
+    /// Why it failed: a short name.
+    pub(crate) reason: String,
+    /// Why it failed, in a sentence.
+    pub(crate) why: &'static str,
+}
+
+/// Collects and prints.
+#[derive(Debug)]
+pub(crate) struct Report {
+    json: bool,
+    /// All attacks so far.
+    pub(crate) attacks: Vec<Attack>,
+    /// Minutes in which a code sent to the number could be read by somebody else.
+    pub(crate) stolen_code_minutes: u64,
+    /// Minutes in which the rightful owner could not receive.
+    pub(crate) no_service_minutes: u64,
+}
+
+impl Report {
+    /// Nothing yet.
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json, attacks: Vec::new(), stolen_code_minutes: 0, no_service_minutes: 0 }
+    }
+
+    /// Something that happened, and who did it.
+    pub(crate) fn step(&self, who: &str, what: &str, outcome: &str) {
+        if self.json {
+            println!("{}", json!({"step": what, "who": who, "outcome": outcome}));
+        } else {
+            println!("  {who:<9} {what:<58} {outcome}");
+        }
+    }
+
+    /// An attack.
+    pub(crate) fn attack(&mut self, attack: Attack) {
+        if self.json {
+            println!(
+                "{}",
+                json!({"attack": attack.name, "refused": attack.refused, "reason": attack.reason})
+            );
+        } else {
+            let outcome = if attack.refused { "refused" } else { "SUCCEEDED" };
+            println!("  {:<9} {:<58} {outcome}  ({})", "attack", attack.words, attack.reason);
+        }
+        self.attacks.push(attack);
+    }
+
+    /// Whether everything went as it must.
+    pub(crate) fn good(&self) -> bool {
+        self.attacks.iter().all(|a| a.refused) && self.stolen_code_minutes == 0
+    }
+
+    /// The table and the two figures.
+    pub(crate) fn finish(&self) {
+        let refused = self.attacks.iter().filter(|a| a.refused).count();
+        if self.json {
+            println!(
+                "{}",
+                json!({"summary": {"attacks": self.attacks.len(), "refused": refused,
+                    "stolen_code_minutes": self.stolen_code_minutes,
+                    "no_service_minutes": self.no_service_minutes}})
+            );
+            return;
+        }
+        println!();
+        for attack in &self.attacks {
+            let outcome = if attack.refused { "refused" } else { "SUCCEEDED" };
+            println!("    {:<58} {outcome:<9} {}", attack.words, attack.why);
+        }
+        println!();
+        println!("    {refused} of {} attacks refused (test deed)", self.attacks.len());
+        println!(
+            "    stolen-code minutes: {} · no-service minutes: {}",
+            self.stolen_code_minutes, self.no_service_minutes
+        );
+    }
+}
+
+/// The code of a refusal; `None` if the call succeeded.
+pub(crate) fn refusal<T>(result: Result<T, ApiError>) -> Option<String> {
+    result.err().map(|e| e.code().to_string())
+}
