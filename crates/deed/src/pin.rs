@@ -284,11 +284,19 @@ impl Pin {
             return Err(Reason::Role("only a commit is closed").at(seq));
         };
         self.unopposed(request).map_err(|r| r.at(seq))?;
-        if self.closing.is_some_and(|c| c.request == *request && c.head != event.head) {
-            return Err(Reason::Objected.at(seq));
+        // A commit written anew after a crash closes again, but its time runs from the first: objections are not kept
+        // out for longer than that.
+        let at = self.closing.filter(|c| c.request == *request).map_or(now, |c| c.at);
+        if now > at.after(CLOSING) {
+            return Err(Reason::Log("not logged within 15 minutes of being written".into()).at(seq));
         }
-        self.closing = Some(Closing { request: *request, head: event.head, at: now });
+        self.closing = Some(Closing { request: *request, head: event.head, at });
         Ok(after)
+    }
+
+    /// Whether the commit that was being written was not logged in time: its request is to be ended.
+    pub fn closing_expired(&self, now: UnixTime) -> bool {
+        self.closing.is_some_and(|c| now > c.at.after(CLOSING))
     }
 
     fn suspended(&self) -> bool {

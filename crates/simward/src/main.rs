@@ -35,10 +35,17 @@ enum Command {
     Bench(bench::Args),
 }
 
+impl Command {
+    /// What is logged unless RUST_LOG says otherwise: the demo tells its own story, alarms included.
+    const fn default_log(&self) -> &'static str {
+        if matches!(self, Self::Demo(_)) { "off" } else { "info" }
+    }
+}
+
 fn main() -> ExitCode {
     let Simward { command } = Simward::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(command.default_log()));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colour);
     log.with_writer(io::stderr).init();

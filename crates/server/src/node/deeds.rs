@@ -134,6 +134,7 @@ impl Node {
             }
             match self.database.commit(&[changes])?.pop() {
                 Some(Outcome::Done(indices)) => {
+                    self.unfollowed = true;
                     self.append_leaves(&reply, &indices)?;
                     self.publish()?;
                     self.follow_events(number, &reply, &indices)?;
@@ -168,6 +169,8 @@ impl Node {
                 proofs.push(Write::Proof { deed, seq, proof: proof.encode() });
             }
         }
+        self.unfollowed = false;
+        self.follow()?;
         self.database.commit(&[Changes(proofs)])?;
         self.begin_waits(number)
     }

@@ -29,7 +29,7 @@ use rand_chacha::ChaCha20Rng;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use wire::UnixTime;
+use wire::{Msisdn, UnixTime};
 
 /// A running deployment, on one thread.
 pub struct Node {
@@ -47,8 +47,14 @@ pub struct Node {
     root_digest: Digest,
     /// Newest time that a quorum of witnesses vouches for.
     witnessed: UnixTime,
+    /// Newest tree that a quorum of witnesses has seen.
+    newest: Option<Followed>,
     /// Whether the log here is the one the witnesses know: without it nothing changes.
     log_whole: bool,
+    /// Whether the log has leaves that the pins have not followed: then they must not say that they have.
+    unfollowed: bool,
+    /// Numbers still to be compared with the database in this round.
+    to_compare: Vec<Msisdn>,
     rng: ChaCha20Rng,
     /// Keeps the folder locked for as long as the node lives.
     _lock: File,
@@ -80,7 +86,10 @@ impl Node {
             signed,
             root_digest,
             witnessed: UnixTime(0),
+            newest: None,
             log_whole: false,
+            unfollowed: false,
+            to_compare: Vec::new(),
             rng,
             _lock: lock,
         };
@@ -113,17 +122,25 @@ impl Node {
         let (_, policy) = self.pins.manifests().newest().ok_or_else(|| Refusal::Broken("no manifest".into()))?;
         let witnessed = policy.judge(&Portable, &note).map_err(|e| Refusal::refused("log", e.to_string()))?;
         self.witnessed = self.witnessed.max(UnixTime(witnessed.still_at));
-        let followed = Followed {
+        self.log.publish(note);
+        self.newest = Some(Followed {
             size: witnessed.checkpoint.size,
             root: witnessed.checkpoint.root,
             time: witnessed.still_at,
-        };
-        self.log.publish(note);
-        if self.pins.current() {
-            let changes = self.pins.follow(followed);
-            self.store_pins(changes)?;
-        }
+        });
         Ok(())
+    }
+
+    /// The pins say that they have followed the log to its newest witnessed size, if they have. Written after the pins
+    /// themselves: a crash in between only makes the next start look at some leaves again.
+    fn follow(&mut self) -> Result<(), Refusal> {
+        match self.newest {
+            Some(newest) if self.pins.current() && !self.unfollowed => {
+                let changes = self.pins.follow(newest);
+                self.store_pins(changes)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn store_pins(&mut self, changes: Changes) -> Result<(), Refusal> {

@@ -29,14 +29,10 @@ impl Node {
         let newest = newest.unwrap_or(Seen::nothing());
         self.log_whole = self.log.root(newest.size) == Some(newest.root);
         if self.log_whole {
-            // Pins that do not need the log's newest leaves are rebuilt from none; the others go on from where they were.
+            self.publish()?;
             self.pins.set_current(true);
-            self.log.sign()?;
-            self.publish_unfollowed()?;
-            let from = self.pins.followed().map_or(0, |f| f.size);
-            let from = if self.log.root(from) == self.pins.followed().map(|f| f.root) { from } else { 0 };
-            self.replay(leaves.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default());
-            return self.publish();
+            self.replay_unfollowed()?;
+            return self.follow();
         }
         self.alarm("log", "the log here is not the one the witnesses know; numbers are served, nothing is changed");
         let followed = self.pins.followed().map(|f| Seen { size: f.size, root: f.root });
@@ -65,12 +61,13 @@ impl Node {
         Ok(loaded)
     }
 
-    /// A cosigned checkpoint to make proofs under, without saying yet that the pins have followed it.
-    fn publish_unfollowed(&mut self) -> Result<(), Refusal> {
-        self.pins.set_current(false);
-        let published = self.publish();
-        self.pins.set_current(published.is_ok());
-        published
+    /// Follows the leaves from where the pins stand; from the first, if where they stand is not in this log.
+    pub(super) fn replay_unfollowed(&mut self) -> Result<(), Refusal> {
+        let from = self.pins.followed().filter(|f| self.log.root(f.size) == Some(f.root)).map_or(0, |f| f.size);
+        let leaves = self.database.leaves(from)?;
+        self.replay(&leaves);
+        self.unfollowed = false;
+        Ok(())
     }
 
     /// Follows leaves that the pins have not followed: each needs its event, which the database may or may not have.

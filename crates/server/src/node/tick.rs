@@ -8,33 +8,50 @@ use operator::consent::{Command, Waits};
 use operator::store::{Changes, Key, Row, Write};
 use wire::Msisdn;
 
+/// Numbers compared with the database in one round.
+const COMPARED_A_ROUND: usize = 32;
+
+/// Reasons to end a request, as event 5 writes them.
+const EXPIRED: u64 = 1;
+const REFUSED: u64 = 2;
+
 impl Node {
     /// One round. Whatever fails for one number is logged and does not stop the others.
     pub fn tick(&mut self) {
-        if self.log_whole && let Err(refusal) = self.publish() {
-            self.alarm("publish", &refusal.to_string());
+        if self.log_whole {
+            self.checkpoint();
         }
-        let numbers: Vec<Msisdn> = self.pins.numbers().copied().collect();
-        for number in &numbers {
-            self.go_on(number);
+        let live = self.pins.numbers().filter(|n| self.pins.pin(n).is_some_and(|p| p.state.live.is_some()));
+        for number in live.copied().collect::<Vec<_>>() {
+            self.go_on(&number);
         }
-        if let Err(refusal) = self.audit(&numbers) {
+        if let Err(refusal) = self.audit() {
             tracing::error!(%refusal, "the audit failed");
+        }
+    }
+
+    /// A fresh checkpoint; leaves that a failure left unfollowed are followed now.
+    fn checkpoint(&mut self) {
+        let mut fresh = || {
+            self.publish()?;
+            if self.unfollowed {
+                self.replay_unfollowed()?;
+            }
+            self.follow()
+        };
+        if let Err(refusal) = fresh() {
+            self.alarm("publish", &refusal.to_string());
         }
     }
 
     /// A round for one number.
     pub fn tick_number(&mut self, number: &Msisdn) {
-        if let Err(refusal) = self.publish() {
-            self.alarm("publish", &refusal.to_string());
-        }
+        self.checkpoint();
         self.go_on(number);
     }
 
     fn go_on(&mut self, number: &Msisdn) {
-        if self.pins.pin(number).is_some_and(|p| p.state.live.is_some())
-            && let Err(refusal) = self.progress(number)
-        {
+        if let Err(refusal) = self.progress(number) {
             tracing::debug!(code = refusal.code(), "a live request does not go on: {refusal}");
         }
     }
@@ -45,7 +62,10 @@ impl Node {
         let Some(state) = self.pins.pin(number).map(|p| p.state.clone()) else { return Ok(()) };
         let Some(live) = &state.live else { return Ok(()) };
         if self.witnessed.0 > live.intent.expiry {
-            return self.change(number, &Command::End { reason: 1 }).map(drop);
+            return self.change(number, &Command::End { reason: EXPIRED }).map(drop);
+        }
+        if self.pins.pin(number).is_some_and(|p| p.closing_expired(self.witnessed)) {
+            return self.change(number, &Command::End { reason: REFUSED }).map(drop);
         }
         let waits = self.waits(&live.head)?;
         // The newest wait counts the most consents; an older one may be over sooner.
@@ -85,28 +105,37 @@ impl Node {
         Ok(index.and_then(|index| self.log.prove(index)))
     }
 
-    /// Compares what the database claims with what is pinned.
-    fn audit(&mut self, numbers: &[Msisdn]) -> Result<(), Refusal> {
+    /// Compares what the database claims with what is pinned, some numbers a round; what the database has of numbers that
+    /// no pin knows, once in all rounds.
+    fn audit(&mut self) -> Result<(), Refusal> {
+        if self.to_compare.is_empty() {
+            self.to_compare = self.pins.numbers().copied().collect();
+            let claimed = self.database.numbers()?;
+            self.to_compare.extend(claimed.iter().map(|row| row.number).filter(|n| self.pins.pin(n).is_none()));
+        }
+        let rest = self.to_compare.len().saturating_sub(COMPARED_A_ROUND);
+        for number in self.to_compare.split_off(rest) {
+            self.compare(&number)?;
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, number: &Msisdn) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let claimed: Vec<Msisdn> = self.database.numbers()?.iter().map(|row| row.number).collect();
-        let unknown = claimed.iter().filter(|number| self.pins.pin(number).is_none());
-        let all: Vec<Msisdn> = numbers.iter().chain(unknown).copied().collect();
-        for number in &all {
-            let pin = self.pins.pin(number);
-            let deed = pin.map(|p| p.state.deed_id);
-            let imsi = pin.and_then(deed::pin::Pin::resolve);
-            let row = self.database.load(&[Key::Number(*number)])?.pop().flatten();
-            let row = if let Some(Row::Number(row)) = &row { Some(row) } else { None };
-            let card = match imsi {
-                Some(imsi) => self.database.load(&[Key::Card(imsi)])?.pop().flatten(),
-                None => None,
-            };
-            let card = if let Some(Row::Card(card)) = &card { Some(card) } else { None };
-            let events = deed.map_or(Ok(Vec::new()), |deed| self.database.events(&deed))?;
-            let claims = Claims { number: *number, row, card, events: &events };
-            for alarm in compare(&self.pins, &self.pins.keys().kek, &claims, now) {
-                self.alarm(&alarm.code, &alarm.text);
-            }
+        let pin = self.pins.pin(number);
+        let deed = pin.map(|p| p.state.deed_id);
+        let imsi = pin.and_then(deed::pin::Pin::resolve);
+        let row = self.database.load(&[Key::Number(*number)])?.pop().flatten();
+        let row = if let Some(Row::Number(row)) = &row { Some(row) } else { None };
+        let card = match imsi {
+            Some(imsi) => self.database.load(&[Key::Card(imsi)])?.pop().flatten(),
+            None => None,
+        };
+        let card = if let Some(Row::Card(card)) = &card { Some(card) } else { None };
+        let events = deed.map_or(Ok(Vec::new()), |deed| self.database.events(&deed))?;
+        let claims = Claims { number: *number, row, card, events: &events };
+        for alarm in compare(&self.pins, &self.pins.keys().kek, &claims, now) {
+            self.alarm(&alarm.code, &alarm.text);
         }
         Ok(())
     }
