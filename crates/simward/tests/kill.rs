@@ -256,7 +256,7 @@ impl World {
         for line in said.lines().filter(|l| l.starts_with("agreed with the passkey: event ")) {
             self.numbers[at].acknowledged.push((event_number(line), "consented"));
         }
-        if self.rng.next_u32() % 2 == 0 {
+        if self.rng.next_u32().is_multiple_of(2) {
             self.veto(at, &owner);
         }
     }
