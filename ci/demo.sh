@@ -12,9 +12,9 @@ code=$?
 attacks=0
 while IFS= read -r line; do
     case $line in
-        '{"attack":'*)
+        *'"attack":'*)
             attacks=$((attacks + 1))
-            name=$(sed 's/^{"attack":"\([^"]*\)".*/\1/' <<<"$line")
+            name=$(sed 's/.*"attack":"\([^"]*\)".*/\1/' <<<"$line")
             if [[ $line == *'"refused":true'* ]]; then echo "PASS refused: $name"
             else echo "FAIL $line"; failed=1; fi
             ;;
@@ -22,8 +22,9 @@ while IFS= read -r line; do
 done <"$work/lines.json"
 
 last=$(tail -n 1 "$work/lines.json")
-if [[ $last == '{"summary":'* && $last == *"\"attacks\":$attacks,\"refused\":$attacks,"* && $attacks -gt 0 \
-    && $last =~ \"stolen_code_minutes\":0(\.0+)?[,}] ]]; then echo "PASS $last"
+stands() { grep -qE "\"$1\":$2[,}]" <<<"$last"; }
+if [[ $last == '{"summary":'* ]] && [ $attacks -gt 0 ] && stands attacks $attacks && stands refused $attacks \
+    && stands stolen_code_minutes '0(\.0+)?'; then echo "PASS $last"
 else echo "FAIL the last line is: $last"; failed=1; fi
 
 if [ "$code" -eq 0 ]; then echo "PASS exit code 0"
