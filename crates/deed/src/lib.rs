@@ -13,6 +13,7 @@
 extern crate alloc;
 
 pub mod cbor;
+pub mod defence;
 pub mod event;
 pub mod history;
 pub mod log;

@@ -4,6 +4,7 @@
 //! believes none of them.
 
 use crate::cbor::{Reader, Writer, whole};
+use crate::defence::{Defence, stands};
 use crate::event::{Body, Event};
 use crate::log::Leaf;
 use crate::log::proof::{LoggedLeaf, TlogProof};
@@ -172,7 +173,11 @@ impl Pin {
         // What came too late for the commit that is being written stops the next one, not this one.
         let written = self.closing.is_some_and(|c| c.request == *request);
         let late = self.late & !over.map_or(0, Place::bit) != 0 && forbidding == Some(bit::MOVE) && !written;
-        if late || self.standing.iter().any(stops) { Err(Reason::Objected) } else { Ok(()) }
+        if (late || self.standing.iter().any(stops)) && stands(Defence::ObjectionsStop) {
+            Err(Reason::Objected)
+        } else {
+            Ok(())
+        }
     }
 
     fn may_commit(&self, request: &Digest, logged: &LoggedLeaf) -> Result<(), Reason> {
@@ -261,7 +266,7 @@ impl Pin {
             _ => return Err(Reason::Role("only a veto or a hold is an objection")),
         };
         let closing = self.closing.is_some_and(|c| now <= c.at.after(CLOSING));
-        if closing && stops_closing {
+        if closing && stops_closing && stands(Defence::ClosingDecides) {
             self.late |= who.place.bit();
             return Ok(Objected::TooLate);
         }

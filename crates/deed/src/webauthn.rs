@@ -1,6 +1,7 @@
 //! The part of WebAuthn that a deed needs: is this assertion this credential's answer to this challenge, given on one
 //! of our own pages to a verified user? (WebAuthn L3 §7.2, with the limited verification of §5.8.1.2.)
 
+use crate::defence::{Defence, stands};
 use crate::manifest::Site;
 use crate::record::FLAG_BE;
 use crate::{Digest, Reason};
@@ -71,8 +72,11 @@ impl Assertion<'_> {
         let rest = self
             .client_data
             .strip_prefix(br#"{"type":"webauthn.get","challenge":""#)
-            .ok_or(bad("not an assertion"))?
-            .strip_prefix(challenge.as_bytes())
+            .ok_or(bad("not an assertion"))?;
+        let (given, _) = rest.split_at_checked(challenge.len()).unwrap_or_default();
+        let wanted = if stands(Defence::ChallengeIsTheStatement) { challenge.as_bytes() } else { given };
+        let rest = rest
+            .strip_prefix(wanted)
             .ok_or(bad("another challenge: this signature is for something else"))?
             .strip_prefix(br#"","origin":""#)
             .ok_or(bad("no origin"))?;

@@ -34,7 +34,8 @@ impl Committer {
     /// Puts a node on a thread of its own.
     pub fn start(node: Node) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
-        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || run(node, &receiver))?;
+        let thread =
+            std::thread::Builder::new().name("committer".into()).spawn(move || run(node, &receiver))?;
         Ok(Self { handle: Handle(sender), thread: Some(thread) })
     }
 

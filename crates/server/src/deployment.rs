@@ -15,8 +15,8 @@
 use deed::cbor::{Writer, whole};
 use deed::log::note::{TYPE_ED25519, VerifierKey};
 use deed::manifest::{Delay, Manifest, Manifests, RoleKind, SignedManifest, Site};
-use deed::wait::Class;
 use deed::signer::RoleSigner;
+use deed::wait::Class;
 use keys::Secret;
 use keys::seal::SealKey;
 use keys::sign::{Ed25519Key, Portable};
@@ -159,8 +159,14 @@ impl Deployment {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io(&folder))?;
         }
         let lock_path = dir.join("lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path).map_err(io(&lock_path))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| StartError::InUse(dir.to_path_buf()))?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(io(&lock_path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| StartError::InUse(dir.to_path_buf()))?;
 
         let keys = dir.join("keys");
         let mut ed25519 = |name: &str| -> Result<Ed25519Key, StartError> {
@@ -184,7 +190,11 @@ impl Deployment {
             kek: SealKey::new(secret(&dir.join("auc/kek.key"), rng)?),
             roll: secret(&dir.join("auc/roll.key"), rng)?,
         };
-        let auc = RoleSigner::new(RoleKind::Auc, 0, Ed25519Key::from_seed(&secret(&dir.join("auc/role.key"), rng)?));
+        let auc = RoleSigner::new(
+            RoleKind::Auc,
+            0,
+            Ed25519Key::from_seed(&secret(&dir.join("auc/role.key"), rng)?),
+        );
         let witnesses = open_witnesses(dir, &log.vkey(), rng)?;
         let roles = [&issuer, &consent, &auc].into_iter().chain(&desks).chain(&emergency);
         let manifest = Manifest {
@@ -226,7 +236,11 @@ impl Deployment {
 }
 
 /// The signed manifests, as one CBOR list; the first is signed on first use.
-fn open_manifests(path: &Path, first: &Manifest, root: &Ed25519Key) -> Result<Vec<SignedManifest>, StartError> {
+fn open_manifests(
+    path: &Path,
+    first: &Manifest,
+    root: &Ed25519Key,
+) -> Result<Vec<SignedManifest>, StartError> {
     match std::fs::read(path) {
         Ok(bytes) => decode_manifests(&bytes).map_err(|e| damaged(path, e)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {

@@ -151,9 +151,12 @@ impl ServeView {
             Served::EmergencyOnly => {
                 Self { served: "emergency-only".into(), code: None, sms_held_until: None, number }
             }
-            Served::Refused { code, .. } => {
-                Self { served: "refused".into(), code: Some((*code).into()), sms_held_until: None, number: None }
-            }
+            Served::Refused { code, .. } => Self {
+                served: "refused".into(),
+                code: Some((*code).into()),
+                sms_held_until: None,
+                number: None,
+            },
         }
     }
 }

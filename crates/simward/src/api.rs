@@ -61,7 +61,8 @@ impl Api {
     pub(crate) fn of_folder(data: &Path) -> Result<Self, ApiError> {
         let read = |name: &str| {
             let path = data.join(name);
-            let text = std::fs::read_to_string(&path).map_err(|e| ApiError::Folder(path.display().to_string(), e))?;
+            let text = std::fs::read_to_string(&path)
+                .map_err(|e| ApiError::Folder(path.display().to_string(), e))?;
             Ok(text.trim().to_string())
         };
         Ok(Self::new(&read("url")?, &read("keys/desk.token")?, &read("keys/bureau.token")?))
@@ -84,7 +85,8 @@ impl Api {
 
     /// GET of something that is not JSON.
     pub(crate) fn get_bytes(&self, path: &str, token: &str) -> Result<Vec<u8>, ApiError> {
-        let request = self.agent.get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
+        let request =
+            self.agent.get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
         self.read(request.call())
     }
 
@@ -95,12 +97,16 @@ impl Api {
         token: &str,
         body: &impl Serialize,
     ) -> Result<T, ApiError> {
-        let request = self.agent.post(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
+        let request =
+            self.agent.post(format!("{}{path}", self.url)).header("authorization", format!("Bearer {token}"));
         let bytes = self.read(request.send_json(body))?;
         serde_json::from_slice(&bytes).map_err(|e| ApiError::Answer(e.to_string()))
     }
 
-    fn read(&self, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Vec<u8>, ApiError> {
+    fn read(
+        &self,
+        response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Vec<u8>, ApiError> {
         let no_node = |e: ureq::Error| ApiError::NoNode { url: self.url.clone(), why: e.to_string() };
         let mut response = response.map_err(no_node)?;
         let bytes = response.body_mut().read_to_vec().map_err(no_node)?;

@@ -70,7 +70,8 @@ pub(crate) fn read_receipt(path: &Path) -> Result<Receipt, OwnerError> {
     let text = std::fs::read_to_string(path).map_err(|e| OwnerError::Io(path.into(), e))?;
     let damaged = |why: &str| OwnerError::Damaged(path.into(), why.into());
     let text: ReceiptText = toml::from_str(&text).map_err(|e| damaged(&e.to_string()))?;
-    let field = |value: &str, name: &str| hex32(value).ok_or_else(|| damaged(&format!("`{name}` is not 32 bytes")));
+    let field =
+        |value: &str, name: &str| hex32(value).ok_or_else(|| damaged(&format!("`{name}` is not 32 bytes")));
     Ok(Receipt {
         deed_id: field(&text.deed_id, "deed_id")?,
         root_digest: field(&text.root_digest, "root_digest")?,

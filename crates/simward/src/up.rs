@@ -78,7 +78,9 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     let mut out = std::io::stdout();
     writeln!(out, "ready {url} gateway {}", gateway.display())?;
     out.flush()?;
-    tracing::info!("test deed: witnesses and enforcement point run in this process; nothing here is a live number");
+    tracing::info!(
+        "test deed: witnesses and enforcement point run in this process; nothing here is a live number"
+    );
 
     let (handle, router) = (committer.handle(), server::http::router(committer.handle(), &desk, &bureau));
     let ticks = committer.handle();

@@ -10,6 +10,7 @@ mod request;
 pub(crate) use hold::{ends, objector};
 pub(crate) use issue::issue;
 
+use crate::defence::{Defence, stands};
 use crate::event::{Body, Event, Proof};
 use crate::log::policy::Policy;
 use crate::manifest::{Manifest, RoleKind};
@@ -89,7 +90,7 @@ fn remember_signers(state: &mut State, step: &Step<'_>) {
 
 /// A factor's statement works once: it must have been made after the factor's last event.
 pub(crate) fn not_replayed(known: &FactorState, proof: &Proof) -> Result<(), Reason> {
-    if proof.as_of.seq < known.last_seq {
+    if proof.as_of.seq < known.last_seq && stands(Defence::StatementsWorkOnce) {
         return Err(Reason::Stale("this factor has signed another event since"));
     }
     Ok(())
@@ -100,7 +101,7 @@ pub(crate) fn not_before_objection(state: &State, proof: &Proof, over: Option<Pl
     for place in [Place::Phone, Place::Elsewhere, Place::People, Place::Operator] {
         let last =
             usize::try_from(place.number()).ok().and_then(|p| state.objected.get(p)).copied().unwrap_or(0);
-        if Some(place) != over && proof.as_of.seq < last {
+        if Some(place) != over && proof.as_of.seq < last && stands(Defence::ObjectionsVoid) {
             return Err(Reason::Stale("somebody objected since"));
         }
     }

@@ -1,6 +1,7 @@
 //! Events 1, 2, 3 and 5: asking for a change, agreeing to it, telling the owner, ending it.
 
 use super::{Step, known, not_before_objection, not_replayed};
+use crate::defence::{Defence, stands};
 use crate::event::{MAX_FACTORS, MAX_SLOTS};
 use crate::manifest::RoleKind;
 use crate::record::{Card, CardId, Change, Intent, Place, Purpose};
@@ -122,7 +123,7 @@ fn agreements(state: &State, step: &Step<'_>, intent: &Intent, request: bool) ->
                     consent_service = true;
                     continue;
                 }
-                RoleKind::Desk if intent.over == Some(Place::Phone) => {
+                RoleKind::Desk if intent.over == Some(Place::Phone) || !stands(Defence::DesksAreNoPlace) => {
                     Consenter::Desk { office: role.office }
                 }
                 RoleKind::BreakGlass if lifts_legal_bit(intent) => {
@@ -186,6 +187,7 @@ pub(super) fn backing(
                 }
             }
             Consenter::Desk { office } => {
+                backing.elsewhere |= !stands(Defence::DesksAreNoPlace);
                 if !offices.contains(office) {
                     offices.push(*office);
                 }

@@ -23,8 +23,10 @@ impl Node {
 
     fn authenticate_run(&mut self, commands: &[Command]) -> Vec<Authenticated> {
         let now = self.clock.now();
-        let wanting: Vec<&Command> =
-            commands.iter().filter(|c| matches!(self.pins.serve(&c.imsi(), self.witnessed), Served::Line(_))).collect();
+        let wanting: Vec<&Command> = commands
+            .iter()
+            .filter(|c| matches!(self.pins.serve(&c.imsi(), self.witnessed), Served::Line(_)))
+            .collect();
         let wants: Vec<(Imsi, u64)> = wanting.iter().map(|c| (c.imsi(), c.sequence_numbers())).collect();
         let firsts = match self.reserve(&wants) {
             Ok(firsts) => firsts,

@@ -83,9 +83,11 @@ impl Node {
         if let (4 | 6, [proof]) = (kind, proofs.as_slice()) {
             let deed_id = self.pins.pin(number).ok_or_else(|| unknown(number))?.state.deed_id;
             let parsed = deed::event::Body::decode(kind, &body)?;
-            let silences = matches!(&parsed, deed::event::Body::Held { silenced, .. } if !silenced.is_empty());
+            let silences =
+                matches!(&parsed, deed::event::Body::Held { silenced, .. } if !silenced.is_empty());
             if !silences {
-                let objection = Objection { deed_id, body: parsed, body_bytes: body.clone(), proof: proof.clone() };
+                let objection =
+                    Objection { deed_id, body: parsed, body_bytes: body.clone(), proof: proof.clone() };
                 receipt = Some(self.hand_in(&objection.encode())?);
             }
         }
@@ -115,7 +117,10 @@ impl Node {
     /// Decides, stores, logs, has it witnessed, and lets the enforcement point accept it.
     pub(super) fn change(&mut self, number: &Msisdn, command: &Command) -> Result<Reply, Refusal> {
         if !self.log_whole || !self.pins.current() {
-            return Err(Refusal::refused("replay", "this node changes nothing until its log is the witnesses' log"));
+            return Err(Refusal::refused(
+                "replay",
+                "this node changes nothing until its log is the witnesses' log",
+            ));
         }
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
@@ -143,7 +148,9 @@ impl Node {
                 _ => self.catch_up(number)?,
             }
         }
-        Err(Refusal::Broken("the database holds an event of this number that is no legal one; nothing was changed".into()))
+        Err(Refusal::Broken(
+            "the database holds an event of this number that is no legal one; nothing was changed".into(),
+        ))
     }
 
     fn append_leaves(&mut self, reply: &Reply, indices: &[u64]) -> Result<(), Refusal> {
@@ -152,7 +159,9 @@ impl Node {
             let leaf = deed::pin::leaf(&self.pins.keys().roll, &reply.state, seq);
             let leaf = leaf.ok_or_else(|| Refusal::Broken("an event without a head".into()))?;
             if *index != self.log.size() {
-                return Err(Refusal::Broken("the database gave a leaf another place than the log has".into()));
+                return Err(Refusal::Broken(
+                    "the database gave a leaf another place than the log has".into(),
+                ));
             }
             self.log.push(&leaf);
         }
@@ -176,7 +185,11 @@ impl Node {
     }
 
     /// Accepts one event: prepared, durable in the enforcement point's own store, then in force.
-    pub(super) fn accept(&mut self, event: &[u8], proof: Option<&deed::log::proof::TlogProof>) -> Result<(), Refusal> {
+    pub(super) fn accept(
+        &mut self,
+        event: &[u8],
+        proof: Option<&deed::log::proof::TlogProof>,
+    ) -> Result<(), Refusal> {
         let rows = self.card_rows(event);
         let find = |imsi: &Imsi| rows.iter().find(|row| row.imsi == *imsi).cloned();
         let change = self.pins.accept(event, proof, &find, self.witnessed)?;
@@ -210,7 +223,9 @@ impl Node {
         let Ok(event) = deed::event::Event::decode(event) else { return Vec::new() };
         let mut wanted = Vec::new();
         match &event.body {
-            deed::event::Body::Issued(issued) => wanted.extend(issued.slots.iter().map(|(_, card)| card.imsi)),
+            deed::event::Body::Issued(issued) => {
+                wanted.extend(issued.slots.iter().map(|(_, card)| card.imsi))
+            }
             deed::event::Body::Committed { .. } => {
                 let live = self.pins.by_deed(&event.deed_id).and_then(|pin| pin.state.live.as_ref());
                 match live.map(|l| &l.intent.change) {
@@ -225,7 +240,9 @@ impl Node {
         }
         let keys: Vec<Key> = wanted.into_iter().map(Key::Card).collect();
         let rows = self.database.load(&keys).unwrap_or_default();
-        rows.into_iter().filter_map(|row| if let Some(Row::Card(row)) = row { Some(row) } else { None }).collect()
+        rows.into_iter()
+            .filter_map(|row| if let Some(Row::Card(row)) = row { Some(row) } else { None })
+            .collect()
     }
 
     /// Events that the database has and the pin has not: accepted if they are legal and logged, else an alarm.

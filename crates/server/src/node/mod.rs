@@ -119,7 +119,8 @@ impl Node {
         for text in refusals {
             self.alarm("witness", &text);
         }
-        let (_, policy) = self.pins.manifests().newest().ok_or_else(|| Refusal::Broken("no manifest".into()))?;
+        let (_, policy) =
+            self.pins.manifests().newest().ok_or_else(|| Refusal::Broken("no manifest".into()))?;
         let witnessed = policy.judge(&Portable, &note).map_err(|e| Refusal::refused("log", e.to_string()))?;
         self.witnessed = self.witnessed.max(UnixTime(witnessed.still_at));
         self.log.publish(note);

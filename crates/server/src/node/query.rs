@@ -3,13 +3,14 @@
 use super::Node;
 use super::deeds::unknown;
 use deed::Digest;
+use deed::defence::{Defence, stands};
 use deed::history::{History, LoggedEvent};
 use deed::log::note::Checkpoint;
 use deed::manifest::SignedManifest;
 use deed::pin::Pin;
 use operator::Refusal;
 use operator::pins::Served;
-use operator::store::{AlarmRow, NoticeRow};
+use operator::store::{AlarmRow, Key, NoticeRow, Row};
 use wire::{Imsi, Msisdn, UnixTime};
 
 impl Node {
@@ -24,8 +25,15 @@ impl Node {
     }
 
     /// The IMSI that answers for a number: from the pins alone.
-    pub fn resolve(&self, number: &Msisdn) -> Option<Imsi> {
-        self.pins.resolve(number)
+    pub fn resolve(&mut self, number: &Msisdn) -> Option<Imsi> {
+        if stands(Defence::ResolveFromPins) {
+            return self.pins.resolve(number);
+        }
+        // What an ordinary home register does, and what an administrator can point anywhere.
+        match self.database.load(&[Key::Number(*number)]).ok()?.pop()?? {
+            Row::Number(row) => Some(row.imsi),
+            _ => None,
+        }
     }
 
     /// The number an IMSI answers for: from the pins alone.
@@ -56,14 +64,16 @@ impl Node {
     /// Everything somebody needs to check a number offline.
     pub fn history(&mut self, number: &Msisdn) -> Result<History, Refusal> {
         let state = self.pin(number)?.state.clone();
-        let checkpoint = self.log.checkpoint().cloned().ok_or_else(|| Refusal::Broken("no checkpoint yet".into()))?;
+        let checkpoint =
+            self.log.checkpoint().cloned().ok_or_else(|| Refusal::Broken("no checkpoint yet".into()))?;
         let size = Checkpoint::parse(&checkpoint.text).map_err(|e| Refusal::Broken(e.to_string()))?.size;
         let tag0 = deed::roll_tag(&self.pins.keys().roll, state.generation, number);
         let mut events = Vec::new();
         for (seq, row) in (0..state.heads.len() as u64).zip(self.database.events(&state.deed_id)?) {
             let tag = if seq == 0 { tag0 } else { state.tag(seq) };
             let index = self.log.first_with(&tag).filter(|index| *index < size);
-            let index = index.ok_or_else(|| Refusal::Broken("an event is not in the witnessed log yet".into()))?;
+            let index =
+                index.ok_or_else(|| Refusal::Broken("an event is not in the witnessed log yet".into()))?;
             let path = self.log.prove(index).map(|p| p.path).unwrap_or_default();
             events.push(LoggedEvent { event: row.bytes, index, path });
         }

@@ -1,6 +1,7 @@
 //! Starting: nothing is served before the pins are known to be as new as the witnesses' log.
 
 use super::Node;
+use deed::defence::{Defence, stands};
 use deed::log::proof::TlogProof;
 use operator::Refusal;
 use operator::pins::{Loaded, META, Pins};
@@ -31,24 +32,35 @@ impl Node {
         if self.log_whole {
             self.publish()?;
             self.pins.set_current(true);
-            self.replay_unfollowed()?;
+            if stands(Defence::ReplayOnStart) {
+                self.replay_unfollowed()?;
+            }
             return self.follow();
         }
-        self.alarm("log", "the log here is not the one the witnesses know; numbers are served, nothing is changed");
+        self.alarm(
+            "log",
+            "the log here is not the one the witnesses know; numbers are served, nothing is changed",
+        );
         let followed = self.pins.followed().map(|f| Seen { size: f.size, root: f.root });
         // Pins as new as the witnesses' tree need no replay: a damaged database does not darken a line.
-        let current = loaded == Loaded::Whole && (followed == Some(newest) || newest.size == 0);
+        let newest_known =
+            followed == Some(newest) || newest.size == 0 || !stands(Defence::WitnessesRemember);
+        let current = loaded == Loaded::Whole && newest_known;
         self.pins.set_current(current);
         if !current {
-            self.alarm("replay", "the pins are older than the witnesses' log and it is not here: nobody is served");
+            self.alarm(
+                "replay",
+                "the pins are older than the witnesses' log and it is not here: nobody is served",
+            );
         }
         Ok(())
     }
 
     fn load_pins(&mut self) -> Result<Loaded, Refusal> {
         let rows = self.pin_store.pins()?;
+        let rows = if stands(Defence::PinsKeepKeys) { rows } else { Vec::new() };
         let meta = match self.pin_store.load(&[Key::Meta(META)])?.pop().flatten() {
-            Some(Row::Bytes(bytes)) => Some(bytes),
+            Some(Row::Bytes(bytes)) if stands(Defence::PinsKeepKeys) => Some(bytes),
             _ => None,
         };
         let (mac, kek, roll) = {
@@ -63,7 +75,8 @@ impl Node {
 
     /// Follows the leaves from where the pins stand; from the first, if where they stand is not in this log.
     pub(super) fn replay_unfollowed(&mut self) -> Result<(), Refusal> {
-        let from = self.pins.followed().filter(|f| self.log.root(f.size) == Some(f.root)).map_or(0, |f| f.size);
+        let from =
+            self.pins.followed().filter(|f| self.log.root(f.size) == Some(f.root)).map_or(0, |f| f.size);
         let leaves = self.database.leaves(from)?;
         self.replay(&leaves);
         self.unfollowed = false;
@@ -96,7 +109,10 @@ impl Node {
         }
         for (number, index) in missing {
             self.pins.set_behind(number);
-            self.alarm("behind", &format!("leaf {index} is a newer event than this node has; its number is not served"));
+            self.alarm(
+                "behind",
+                &format!("leaf {index} is a newer event than this node has; its number is not served"),
+            );
         }
     }
 

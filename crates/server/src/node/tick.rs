@@ -100,7 +100,11 @@ impl Node {
         })
     }
 
-    fn prove_event(&mut self, state: &State, seq: u64) -> Result<Option<deed::log::proof::TlogProof>, Refusal> {
+    fn prove_event(
+        &mut self,
+        state: &State,
+        seq: u64,
+    ) -> Result<Option<deed::log::proof::TlogProof>, Refusal> {
         let index = self.log.first_with(&state.tag(seq));
         Ok(index.and_then(|index| self.log.prove(index)))
     }
@@ -111,7 +115,8 @@ impl Node {
         if self.to_compare.is_empty() {
             self.to_compare = self.pins.numbers().copied().collect();
             let claimed = self.database.numbers()?;
-            self.to_compare.extend(claimed.iter().map(|row| row.number).filter(|n| self.pins.pin(n).is_none()));
+            self.to_compare
+                .extend(claimed.iter().map(|row| row.number).filter(|n| self.pins.pin(n).is_none()));
         }
         let rest = self.to_compare.len().saturating_sub(COMPARED_A_ROUND);
         for number in self.to_compare.split_off(rest) {

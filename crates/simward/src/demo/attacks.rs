@@ -72,7 +72,11 @@ pub(super) fn by_knowledge(cast: &mut Cast) -> Result<(), DemoError> {
 pub(super) fn by_the_clerk(cast: &mut Cast) -> Result<(), DemoError> {
     let blank = cast.blank.clone();
     let (intent, request) = cast.ask_for(&blank)?;
-    cast.report.step("clerk", "bribed, asks for a change of SIM to the thief's card", "waiting; the owner is told");
+    cast.report.step(
+        "clerk",
+        "bribed, asks for a change of SIM to the thief's card",
+        "waiting; the owner is told",
+    );
     let mut desk = role(&cast.stage.data(), "keys/desk-1.key", RoleKind::Desk, 1)?;
     let body = Body::Consented { request, intent };
     let proof = cast.sign(&mut desk, &body)?;
@@ -150,7 +154,8 @@ pub(super) fn by_the_key(cast: &mut Cast) -> Result<(), DemoError> {
         reason: "key".into(),
         why: "it opens nowhere else, and the deed commits to another key",
     });
-    let back = format!("UPDATE cards SET keys = (SELECT keys FROM saved) WHERE imsi = '{owner}'; DROP TABLE saved;");
+    let back =
+        format!("UPDATE cards SET keys = (SELECT keys FROM saved) WHERE imsi = '{owner}'; DROP TABLE saved;");
     Ok(edit(&database(cast), &back)?)
 }
 
@@ -205,7 +210,8 @@ pub(super) fn by_a_new_history(cast: &mut Cast) -> Result<(), DemoError> {
     edit(&database(cast), &sql)?;
     cast.stage.stop();
     cast.stage.start()?;
-    let refused = still_the_owners(cast, "history")? && cast.blank_phone.attach()? == Attach::RefusedByNetwork;
+    let refused =
+        still_the_owners(cast, "history")? && cast.blank_phone.attach()? == Attach::RefusedByNetwork;
     cast.report.attack(Attack {
         name: "history-replaced",
         words: "insider replaces the whole history by a freshly signed one",
@@ -300,11 +306,19 @@ pub(super) fn by_the_stolen_phone(cast: &mut Cast) -> Result<(), DemoError> {
     let as_of = cast.tip()?;
     let proof = cast.owner.passkey.prove(&cast.owner.receipt.deed_id, as_of, &body);
     let asked = cast.say(&body, &[proof])?;
-    cast.report.step("thief", "has the unlocked phone: asks and signs with the passkey", "waiting a day; owner told");
+    cast.report.step(
+        "thief",
+        "has the unlocked phone: asks and signs with the passkey",
+        "waiting a day; owner told",
+    );
     let request = digest(&asked.request.unwrap_or_default())?;
     by_the_clock(cast, &blank)?;
     let receipt = cast.object(&mut sheet, &Body::Vetoed { request, reason: 1 })?;
-    cast.report.step("owner", "hands in a veto signed with the sheet", "receipt signed by the authentication centre");
+    cast.report.step(
+        "owner",
+        "hands in a veto signed with the sheet",
+        "receipt signed by the authentication centre",
+    );
     // The operator's service never writes the veto down, and goes on as if there were none.
     cast.pass(25 * HOUR)?;
     let number = cast.number;
@@ -386,7 +400,8 @@ impl Racer {
         let as_of = AsOf { seq: now.seq, head: digest(&now.head)? };
         let mut sheet = owner.sheet();
         let signers: [&mut dyn SignStatement; 2] = [&mut owner.passkey, &mut sheet];
-        let proofs = signers.into_iter().map(|s| hex::encode(s.prove(&owner.receipt.deed_id, as_of, &body).encode()));
+        let proofs =
+            signers.into_iter().map(|s| hex::encode(s.prove(&owner.receipt.deed_id, as_of, &body).encode()));
         let statement = StatementBody { kind: 2, body: hex::encode(body.encode()), proofs: proofs.collect() };
         let _: ChangedView = api.post(&format!("/v1/numbers/{number}/statements"), "", &statement)?;
         Ok(Self { number, owner, request, card: hex::encode(card.id().0) })

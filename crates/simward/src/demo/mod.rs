@@ -11,6 +11,8 @@ mod phone;
 mod play;
 mod report;
 mod stage;
+#[cfg(all(test, feature = "danger_switches"))]
+mod twins;
 
 use clap::Args as ClapArgs;
 use std::io;

@@ -71,7 +71,8 @@ impl Phone {
         self.card.reset();
         for _ in 0..2 {
             let answer = self.ask(&format!("AKA-REQ-AUTH {}", self.imsi()))?;
-            let fields: Vec<Vec<u8>> = answer.split(' ').skip(2).filter_map(|f| hex::decode(f).ok()).collect();
+            let fields: Vec<Vec<u8>> =
+                answer.split(' ').skip(2).filter_map(|f| hex::decode(f).ok()).collect();
             let [rand, autn, _ik, _ck, xres] = fields.as_slice() else { return Ok(Attach::RefusedByNetwork) };
             let select = [&[0x00, 0xA4, 0x04, 0x0C, 7][..], &USIM].concat();
             self.transmit(&select)?;
@@ -84,15 +85,29 @@ impl Phone {
             let apdu = [&[0x00, 0x88, 0x00, 0x81, 34, 16][..], rand, &[16], autn].concat();
             let (data, status) = self.transmit(&apdu)?;
             match data.as_slice() {
-                [0xDB, 8, rest @ ..] if rest.get(..8) == Some(xres.as_slice()) => return Ok(Attach::Attached),
+                [0xDB, 8, rest @ ..] if rest.get(..8) == Some(xres.as_slice()) => {
+                    return Ok(Attach::Attached);
+                }
                 [0xDC, 14, auts @ ..] => {
-                    let auts = format!("AKA-AUTS {} {} {}", self.imsi(), hex::encode(auts), hex::encode(rand));
+                    let auts =
+                        format!("AKA-AUTS {} {} {}", self.imsi(), hex::encode(auts), hex::encode(rand));
                     self.socket.send_to(auts.as_bytes(), &self.gateway)?;
                 }
                 _ => return Ok(Attach::RefusedByCard(status)),
             }
         }
         Ok(Attach::RefusedByCard(0x9862))
+    }
+
+    /// Disables the PIN (TS 102 221 §11.1.12).
+    #[cfg(all(test, feature = "danger_switches"))]
+    pub(crate) fn disable_pin(&mut self) -> io::Result<()> {
+        self.card.reset();
+        let pin = *self.profile.pin.danger_expose();
+        match self.transmit(&[&[0x00, 0x26, 0x00, 0x01, 8][..], &pin].concat())? {
+            (_, 0x9000) => Ok(()),
+            (_, status) => Err(broken(format!("the PIN stays on: {status:04x}"))),
+        }
     }
 
     fn ask(&self, request: &str) -> io::Result<String> {

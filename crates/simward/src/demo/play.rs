@@ -70,15 +70,29 @@ pub(super) struct Approval {
 }
 
 impl Cast {
-    fn gather(folder: &Path, json: bool) -> Result<Self, DemoError> {
-        let stage = Stage::open(folder, START)?;
+    pub(super) fn gather(folder: &Path, json: bool) -> Result<Self, DemoError> {
+        Self::gather_on(Stage::open(folder, START)?, json)
+    }
+
+    /// A play in which the operator's clock is the witnesses' clock.
+    #[cfg(all(test, feature = "danger_switches"))]
+    pub(super) fn gather_with_one_clock(folder: &Path, json: bool) -> Result<Self, DemoError> {
+        Self::gather_on(Stage::open_with_one_clock(folder, START)?, json)
+    }
+
+    fn gather_on(stage: Stage, json: bool) -> Result<Self, DemoError> {
+        let folder = &stage.folder.clone();
         let number: Msisdn = parse("8613800138000")?;
         let thiefs: Msisdn = parse("8613900139000")?;
         let mut rng = seeded()?;
         let report = Report::new(json);
         let (owner, profile) = issue_to(stage.api()?, &number, &mut rng)?;
         let phone = Phone::new(profile, folder, &stage.gateway(), "owner", seeded()?)?;
-        report.step("operator", "issues a number: card, passkey, recovery sheet", "each key proved possession");
+        report.step(
+            "operator",
+            "issues a number: card, passkey, recovery sheet",
+            "each key proved possession",
+        );
         let (_, profile) = issue_to(stage.api()?, &thiefs, &mut rng)?;
         let thief_phone = Phone::new(profile, folder, &stage.gateway(), "thief", seeded()?)?;
         let (blank, profile) = draw(stage.api()?, &thiefs, &mut rng)?;
@@ -136,7 +150,11 @@ impl Cast {
     }
 
     /// Hands an objection straight to the enforcement point.
-    pub(super) fn object(&self, signer: &mut dyn SignStatement, body: &Body) -> Result<ReceiptView, DemoError> {
+    pub(super) fn object(
+        &self,
+        signer: &mut dyn SignStatement,
+        body: &Body,
+    ) -> Result<ReceiptView, DemoError> {
         let objection = signer.object(&self.owner.receipt.deed_id, self.tip()?, body).encode();
         Ok(self.api()?.post("/v1/objections", "", &ObjectionBody { objection: hex::encode(objection) })?)
     }
@@ -196,7 +214,7 @@ impl Cast {
     }
 
     /// The owner takes a new card into service: asks, signs with both keys, waits, puts it in.
-    fn move_to_a_new_card(&mut self) -> Result<(Phone, Approval), DemoError> {
+    pub(super) fn move_to_a_new_card(&mut self) -> Result<(Phone, Approval), DemoError> {
         let (card, mut profile) = draw(self.api()?, &self.number, &mut seeded()?)?;
         profile.deed_id = Some(self.owner.receipt.deed_id);
         let folder = self.stage.folder.clone();
@@ -222,7 +240,9 @@ impl Cast {
         self.glance(1)?;
         self.owner_attaches("with the new card")?;
         match old_phone.attach()? {
-            Attach::RefusedByNetwork => self.report.step("network", "the old card tries to attach", "refused"),
+            Attach::RefusedByNetwork => {
+                self.report.step("network", "the old card tries to attach", "refused")
+            }
             other => return Err(DemoError::Stuck(format!("the old card still works: {other:?}"))),
         }
         Ok((old_phone, Approval { body, proofs: proofs.to_vec() }))

@@ -1,6 +1,7 @@
 //! What the demo says: a table for people, lines for machines, and the two figures that sum everything up.
 
 use crate::api::ApiError;
+use serde::Serialize;
 use serde_json::json;
 
 /// One attack and what became of it.
@@ -39,7 +40,7 @@ impl Report {
     /// Something that happened, and who did it.
     pub(crate) fn step(&self, who: &str, what: &str, outcome: &str) {
         if self.json {
-            println!("{}", json!({"step": what, "who": who, "outcome": outcome}));
+            print_line(&json!({"step": what, "who": who, "outcome": outcome}));
         } else {
             println!("  {who:<9} {what:<58} {outcome}");
         }
@@ -48,10 +49,8 @@ impl Report {
     /// An attack.
     pub(crate) fn attack(&mut self, attack: Attack) {
         if self.json {
-            println!(
-                "{}",
-                json!({"attack": attack.name, "refused": attack.refused, "reason": attack.reason})
-            );
+            let Attack { name, refused, ref reason, .. } = attack;
+            print_line(&AttackLine { attack: name, refused, reason });
         } else {
             let outcome = if attack.refused { "refused" } else { "SUCCEEDED" };
             println!("  {:<9} {:<58} {outcome}  ({})", "attack", attack.words, attack.reason);
@@ -68,13 +67,13 @@ impl Report {
     pub(crate) fn finish(&self) {
         let refused = self.attacks.iter().filter(|a| a.refused).count();
         if self.json {
-            println!(
-                "{}",
-                json!({"summary": {"attacks": self.attacks.len(), "refused": refused,
-                    "stolen_code_minutes": self.stolen_code_minutes,
-                    "no_service_minutes": self.no_service_minutes}})
-            );
-            return;
+            let summary = Summary {
+                attacks: self.attacks.len(),
+                refused,
+                stolen_code_minutes: self.stolen_code_minutes,
+                no_service_minutes: self.no_service_minutes,
+            };
+            return print_line(&SummaryLine { summary });
         }
         println!();
         for attack in &self.attacks {
@@ -88,6 +87,31 @@ impl Report {
             self.stolen_code_minutes, self.no_service_minutes
         );
     }
+}
+
+#[derive(Serialize)]
+struct AttackLine<'a> {
+    attack: &'a str,
+    refused: bool,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct SummaryLine {
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    attacks: usize,
+    refused: usize,
+    stolen_code_minutes: u64,
+    no_service_minutes: u64,
+}
+
+fn print_line(line: &impl Serialize) {
+    // These types have nothing that JSON cannot hold.
+    println!("{}", serde_json::to_string(line).unwrap_or_default());
 }
 
 /// The code of a refusal; `None` if the call succeeded.

@@ -59,12 +59,18 @@ fn other(error: impl std::fmt::Display) -> io::Error {
 impl Stage {
     /// Sets up a deployment and opens its doors.
     pub(crate) fn open(folder: &Path, start: u64) -> io::Result<Self> {
-        let mut stage = Self {
-            folder: folder.to_path_buf(),
-            node_clock: Stepped::at(start),
-            witness_clock: Stepped::at(start),
-            running: None,
-        };
+        Self::with_clocks(folder, Stepped::at(start), Stepped::at(start))
+    }
+
+    /// The same, with one clock for the operator and its witnesses.
+    #[cfg(all(test, feature = "danger_switches"))]
+    pub(crate) fn open_with_one_clock(folder: &Path, start: u64) -> io::Result<Self> {
+        let clock = Stepped::at(start);
+        Self::with_clocks(folder, clock.clone(), clock)
+    }
+
+    fn with_clocks(folder: &Path, node_clock: Arc<Stepped>, witness_clock: Arc<Stepped>) -> io::Result<Self> {
+        let mut stage = Self { folder: folder.to_path_buf(), node_clock, witness_clock, running: None };
         stage.start()?;
         Ok(stage)
     }
@@ -84,7 +90,8 @@ impl Stage {
         let mut rng = seeded()?;
         let deployment = Deployment::open(&self.data(), TestWaits::Real, &mut rng).map_err(other)?;
         let (desk, bureau) = (deployment.desk_token.clone(), deployment.bureau_token.clone());
-        let node = Node::start(deployment, self.node_clock.clone(), self.witness_clock.clone(), rng).map_err(other)?;
+        let node = Node::start(deployment, self.node_clock.clone(), self.witness_clock.clone(), rng)
+            .map_err(other)?;
         let committer = Committer::start(node)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let router = server::http::router(committer.handle(), &desk, &bureau);

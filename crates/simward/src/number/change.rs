@@ -52,7 +52,9 @@ pub(super) fn change(
             return Ok(());
         }
         if now.live.is_none() {
-            return Err(NumberError::Asked("the request has ended without a change: somebody stopped it".into()));
+            return Err(NumberError::Asked(
+                "the request has ended without a change: somebody stopped it".into(),
+            ));
         }
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -121,11 +123,19 @@ pub(super) fn veto(at: &Where, folder: &Path, with: With) -> Result<(), NumberEr
     let mut owner = Owner::load(folder)?;
     let api = Api::of_folder(&at.data)?;
     let number = show(&api, &at.number, &token_of(&owner))?;
-    let live = number.live.as_ref().ok_or_else(|| NumberError::Asked("there is nothing to stop: no request is live".into()))?;
+    let live = number
+        .live
+        .as_ref()
+        .ok_or_else(|| NumberError::Asked("there is nothing to stop: no request is live".into()))?;
     let body = Body::Vetoed { request: digest(&live.request)?, reason: 1 };
     let changed = state(&api, &number, with, &mut owner, &body)?;
     let in_time = changed.receipt.as_ref().is_some_and(|r| r.in_time);
-    println!("stopped: {} (event {}, receipt {})", live.what, changed.seq, if in_time { "in time" } else { "missing" });
+    println!(
+        "stopped: {} (event {}, receipt {})",
+        live.what,
+        changed.seq,
+        if in_time { "in time" } else { "missing" }
+    );
     Ok(())
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn issue_to(
     let (card, profile) = draw(api, number, rng)?;
     let manifest: ManifestView = api.get("/v1/manifest", "")?;
     let manifests = hex::decode(&manifest.manifests).map_err(|e| ApiError::Answer(e.to_string()))?;
-    let manifests = server::deployment::decode_manifests(&manifests).map_err(|e| ApiError::Answer(e.to_string()))?;
+    let manifests =
+        server::deployment::decode_manifests(&manifests).map_err(|e| ApiError::Answer(e.to_string()))?;
     let newest = manifests.last().and_then(|m| deed::manifest::Manifest::decode(&m.manifest).ok());
     let newest = newest.ok_or_else(|| ApiError::Answer("no manifest".into()))?;
     let watch_key = Secret::random(rng);
@@ -84,10 +85,17 @@ pub(crate) fn issue_to(
 }
 
 /// Draws a card from the stock: its record for the deed, its profile for the chip.
-pub(crate) fn draw(api: &Api, number: &Msisdn, rng: &mut impl CryptoRng) -> Result<(Card, Profile), NumberError> {
+pub(crate) fn draw(
+    api: &Api,
+    number: &Msisdn,
+    rng: &mut impl CryptoRng,
+) -> Result<(Card, Profile), NumberError> {
     let drawn: DrawnView = api.post("/v1/cards", &api.bureau, &DrawBody::default())?;
     let answer = |why: &str| NumberError::Api(ApiError::Answer(why.into()));
-    let card = hex::decode(&drawn.card).ok().and_then(|b| Card::decode(&b).ok()).ok_or_else(|| answer("a card that is none"))?;
+    let card = hex::decode(&drawn.card)
+        .ok()
+        .and_then(|b| Card::decode(&b).ok())
+        .ok_or_else(|| answer("a card that is none"))?;
     let key = |text: &str| -> Result<Secret<[u8; 16]>, NumberError> {
         let bytes: Option<[u8; 16]> = hex::decode(text).ok().and_then(|b| b.try_into().ok());
         bytes.map(Secret::new).ok_or_else(|| answer("a key that is none"))
@@ -96,7 +104,8 @@ pub(crate) fn draw(api: &Api, number: &Msisdn, rng: &mut impl CryptoRng) -> Resu
         let mut bytes = vec![0; n * 2];
         rng.fill_bytes(&mut bytes);
         // 250 is the largest multiple of ten that a byte holds; with twice the bytes, too few digits are next to impossible.
-        let mut text: String = bytes.iter().filter(|b| **b < 250).map(|b| char::from(b'0' + b % 10)).take(n).collect();
+        let mut text: String =
+            bytes.iter().filter(|b| **b < 250).map(|b| char::from(b'0' + b % 10)).take(n).collect();
         while text.len() < n {
             text.push('7');
         }

@@ -28,7 +28,10 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
         println!("  key      {id}  {place}{}", if factor.spent { ", used up" } else { "" });
     }
     match &number.live {
-        Some(live) => println!("  waiting  {}, {} agreed; until {} it can be stopped", live.what, live.consents, live.expiry),
+        Some(live) => println!(
+            "  waiting  {}, {} agreed; until {} it can be stopped",
+            live.what, live.consents, live.expiry
+        ),
         None => println!("  waiting  nothing"),
     }
     if !number.holds.is_empty() {
@@ -56,7 +59,13 @@ pub(super) fn history(at: &Where, owner: Option<&Path>, export: Option<&Path>) -
     let history = History::decode(&bytes).map_err(|e| ApiError::Answer(e.to_string()))?;
     for logged in &history.events {
         let event = Event::decode(&logged.event).map_err(|e| ApiError::Answer(e.to_string()))?;
-        println!("{:>4}  leaf {:>6}  {}  {}", event.seq, logged.index, hex::encode(event.head), word(&event.body));
+        println!(
+            "{:>4}  leaf {:>6}  {}  {}",
+            event.seq,
+            logged.index,
+            hex::encode(event.head),
+            word(&event.body)
+        );
     }
     println!("test deed");
     Ok(())

@@ -129,7 +129,9 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
     match args.command {
         Command::Issue { at, profile, owner } => issue::issue(&at, &profile, &owner),
         Command::Show { at, json } => look::show(&at, json),
-        Command::Change { at, owner, profile, with, wait } => change::change(&at, &owner, &profile, with, wait),
+        Command::Change { at, owner, profile, with, wait } => {
+            change::change(&at, &owner, &profile, with, wait)
+        }
         Command::Veto { at, owner, with } => change::veto(&at, &owner, with),
         Command::History { at, owner, export } => look::history(&at, owner.as_deref(), export.as_deref()),
     }
