@@ -1,4 +1,5 @@
 //! MILENAGE against all twenty test sets of TS 35.208, and the derivations built on it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use keys::milenage::{Amf, Milenage, Sqn, gsm};
 use keys::{Secret, kdf};

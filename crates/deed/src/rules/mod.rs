@@ -1,6 +1,6 @@
 //! Who may add what, when: one function an event type, each from the state before to the state after.
 //!
-//! Every signature has been verified by the time a rule runs ([`crate::verify`]); a rule decides what it is worth.
+//! Every signature has been verified by the time a rule runs ([`mod@crate::verify`]); a rule decides what it is worth.
 
 mod commit;
 mod hold;
