@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 /// A value that never prints, is wiped on drop and compares in constant time.
 ///
-/// Only `keys` can look inside; see [`Secret::open`].
+/// Only `keys` can look inside; see `Secret::open`.
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
