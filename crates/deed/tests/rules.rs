@@ -1,9 +1,6 @@
 //! The rules of the deed, refusals first. Each test's name is the sentence it proves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::*;
 use deed::event::{AsOf, Body, Evidence, Source, assemble};
 use deed::pin::{Against, Objected, Pin, Serve};
 use deed::record::{Change, Factor, FactorKey, Place, Purpose};
@@ -12,6 +9,7 @@ use deed::state::bit;
 use deed::{State, verify};
 use keys::sign::Portable;
 use wire::UnixTime;
+use world::*;
 
 #[test]
 fn an_owner_with_two_places_moves_after_fifteen_minutes_and_not_a_second_earlier() {

@@ -2,9 +2,6 @@
 #![cfg(feature = "danger_switches")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::*;
 use deed::defence::{Defence, danger_all_on, danger_switch_off};
 use deed::event::{AsOf, Body, Source, assemble};
 use deed::pin::{Objected, Pin};
@@ -12,6 +9,7 @@ use deed::signer::SignStatement;
 use keys::sign::Portable;
 use std::sync::{Mutex, PoisonError};
 use wire::UnixTime;
+use world::*;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 

@@ -10,7 +10,6 @@ import base64
 import copy
 import hashlib
 import hmac
-import io
 import json
 import pathlib
 import re
@@ -54,23 +53,14 @@ def plain(value, depth=0):
     return type(value) is bytes or type(value) is int and 0 <= value < 1 << 53
 
 
-def decode_next(stream):
-    """The next item, if the bytes it was read from are its one deterministic form."""
-    start = stream.tell()
+def decode(data):
+    """One whole item, if the bytes are its one deterministic form."""
     try:
-        value = cbor2.CBORDecoder(stream, read_size=1).decode()
-        end = stream.tell()
-        good = plain(value) and encode(value) == stream.getvalue()[start:end]
+        value = cbor2.loads(data)
+        good = plain(value) and encode(value) == data
     except Exception as error:  # whatever the library thinks of hostile bytes
         raise Refused("encoding") from error
     need(good, "encoding")
-    return value
-
-
-def decode(data):
-    stream = io.BytesIO(data)
-    value = decode_next(stream)
-    need(stream.tell() == len(data), "encoding")
     return value
 
 
@@ -738,9 +728,13 @@ def wait_of(manifest, policy, state, live, body, b, early):
 
 def read_manifests(data, root_digest):
     """The chain of signed manifests, from the root whose digest is known."""
-    manifests, stream, expected, prev = {}, io.BytesIO(data), root_digest, ZEROS
-    while stream.tell() < len(data):
-        raw, root, signature = fit(decode_next(stream), [bytes, 32, 64])
+    manifests, expected, prev, chain = {}, root_digest, ZEROS, []
+    while not chain:  # items one after the other: an array but for its head, of which only the right one fits
+        try:
+            chain = fit(decode(bytes([0x81 + len(manifests)]) + data), Some([bytes, 32, 64], 23))
+        except Refused:
+            pass
+    for raw, root, signature in chain:
         need(sha256(root) == expected, "root")
         need(signed_ed25519(root, b"simward.deed.manifest.1\0" + raw, signature), "root")
         m = fit(decode(raw), MANIFEST)

@@ -1,5 +1,9 @@
-//! A small world to test deeds in: an operator, a log, witnesses with clocks, an owner and a thief.
-#![allow(dead_code, unreachable_pub, reason = "each test uses its part of the world")]
+//! A small world to test in: an operator, a log, witnesses with clocks, an owner and a thief. Tests only, never shipped.
+//!
+//! Everything in it is deterministic, so what one test tries can be published as a vector and tried by another program.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
 use deed::event::{AsOf, Body, Event, Issued, Proof, Source, Tenure, assemble};
 use deed::log::Leaf;
@@ -13,10 +17,12 @@ use deed::signer::{RawSigner, RoleSigner, Sheet, SignStatement, SoftPasskey};
 use deed::{Digest, Refusal, State, verify};
 use keys::Secret;
 use keys::sign::{Ed25519Key, Es256Key, Portable};
+use keys::subscriber::SubscriberKeys;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use wire::Imsi;
 
 pub const START: u64 = 1_800_000_000;
 pub const MINUTE: u64 = 60;
@@ -47,6 +53,8 @@ pub struct World {
     pub sheet: Sheet,
     pub hold_code: RawSigner,
     next_card: u8,
+    /// The keys of the cards drawn so far, by IMSI.
+    pub card_keys: Vec<(Imsi, SubscriberKeys)>,
 }
 
 pub const RP_ID: &str = "move.localhost";
@@ -145,6 +153,7 @@ impl World {
             sheet: sheet(2),
             hold_code: RawSigner::new(Purpose::HoldOnly, Place::Elsewhere, ed25519(3)),
             next_card: 0,
+            card_keys: vec![],
         }
     }
 
@@ -156,17 +165,22 @@ impl World {
         keys::digest::sha256(&[&self.root.public()])
     }
 
-    /// A card nobody has seen yet.
+    /// A card nobody has seen yet, with keys of its own.
     pub fn card(&mut self) -> Card {
         self.next_card += 1;
         let n = self.next_card;
-        Card {
-            iccid: format!("89860012000000000{n:02}").parse().unwrap(),
-            imsi: format!("4600012345678{n:02}").parse().unwrap(),
-            eid: None,
-            key_commit: [n; 32],
-            card_pub: None,
-        }
+        let iccid = format!("89860012000000000{n:02}").parse().unwrap();
+        let imsi = format!("4600012345678{n:02}").parse().unwrap();
+        let keys =
+            SubscriberKeys::new(Secret::new([n; 16]), Secret::new([n ^ 0x80; 16]), Secret::new([n; 32]));
+        let key_commit = keys.commitment(&imsi, &iccid);
+        self.card_keys.push((imsi, keys));
+        Card { iccid, imsi, eid: None, key_commit, card_pub: None }
+    }
+
+    /// The keys of a card drawn here.
+    pub fn keys_of(&self, imsi: &Imsi) -> &SubscriberKeys {
+        &self.card_keys.iter().find(|(known, _)| known == imsi).unwrap().1
     }
 
     pub fn issued(&mut self, source: Source) -> Body {
