@@ -64,6 +64,16 @@ def decode(data):
     return value
 
 
+def decode_items(data):
+    """Items one after the other: an array but for its head, of which only the right one fits."""
+    for n in range(1, 24):
+        try:
+            return decode(bytes([0x80 + n]) + data)
+        except Refused:
+            continue
+    raise Refused("encoding")
+
+
 Some = namedtuple("Some", "each most")  # a list of at most so many
 Record = namedtuple("Record", "make shape")  # an array that gets a name
 Bits = namedtuple("Bits", "")  # hold bits, rising
@@ -728,13 +738,8 @@ def wait_of(manifest, policy, state, live, body, b, early):
 
 def read_manifests(data, root_digest):
     """The chain of signed manifests, from the root whose digest is known."""
-    manifests, expected, prev, chain = {}, root_digest, ZEROS, []
-    while not chain:  # items one after the other: an array but for its head, of which only the right one fits
-        try:
-            chain = fit(decode(bytes([0x81 + len(manifests)]) + data), Some([bytes, 32, 64], 23))
-        except Refused:
-            pass
-    for raw, root, signature in chain:
+    manifests, expected, prev = {}, root_digest, ZEROS
+    for raw, root, signature in fit(decode_items(data), Some([bytes, 32, 64], 23)):
         need(sha256(root) == expected, "root")
         need(signed_ed25519(root, b"simward.deed.manifest.1\0" + raw, signature), "root")
         m = fit(decode(raw), MANIFEST)
