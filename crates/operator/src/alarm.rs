@@ -31,7 +31,10 @@ pub fn compare(pins: &Pins, kek: &SealKey, claims: &Claims<'_>, now: UnixTime) -
     };
     let mut out = Vec::new();
     if claims.row.map(|r| r.imsi) != pin.resolve() {
-        out.push(alarm("index", "the database points it at another IMSI than its deed; the deed's card is served"));
+        out.push(alarm(
+            "index",
+            "the database points it at another IMSI than its deed; the deed's card is served",
+        ));
     }
     let card_good = claims.card.is_some_and(|row| {
         pin.state.card().is_some_and(|card| {
@@ -40,7 +43,10 @@ pub fn compare(pins: &Pins, kek: &SealKey, claims: &Claims<'_>, now: UnixTime) -
         })
     });
     if !card_good {
-        out.push(alarm("key", "the key in the database is not the one the deed commits to; the pinned one is used"));
+        out.push(alarm(
+            "key",
+            "the key in the database is not the one the deed commits to; the pinned one is used",
+        ));
     }
     let heads: Vec<_> = claims.events.iter().map(|e| deed::event::head(&e.bytes)).collect();
     if !heads.starts_with(&pin.state.heads) {

@@ -173,9 +173,11 @@ pub fn decide(
             Ok((Changes::default(), Remember::default(), Reply::Gsm(triplets)))
         }
         Command::Umts { .. } => {
-            let seq = facts.seq.ok_or_else(|| Refusal::Broken("a served card without an SQN ledger".into()))?;
+            let seq =
+                facts.seq.ok_or_else(|| Refusal::Broken("a served card without an SQN ledger".into()))?;
             let sqn = Sqn::from_parts(seq, IND_EAP);
-            let sqn = sqn.ok_or_else(|| Refusal::refused("sqn", "the card's sequence numbers are used up"))?;
+            let sqn =
+                sqn.ok_or_else(|| Refusal::refused("sqn", "the card's sequence numbers are used up"))?;
             let mut rand = [0; 16];
             rng.fill_bytes(&mut rand);
             let vector = line.milenage.vector(&rand, sqn, Amf::SEPARATION);

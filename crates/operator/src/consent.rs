@@ -106,7 +106,12 @@ pub fn decide(
         Command::Statement { kind, body, proofs } => {
             let body = match kind {
                 1 | 2 | 4 | 6 => Body::decode(*kind, body)?,
-                _ => return Err(Refusal::refused("role", "nobody but the operator's own services writes this event")),
+                _ => {
+                    return Err(Refusal::refused(
+                        "role",
+                        "nobody but the operator's own services writes this event",
+                    ));
+                }
             };
             draft.append(&body, proofs, rng)?;
             match body {
@@ -232,7 +237,9 @@ impl Draft<'_> {
 /// An intent in a few words.
 pub fn describe(intent: &Intent) -> String {
     match &intent.change {
-        Change::Move { to, .. } => format!("a change of SIM to the card ending {}", ending(to.iccid.as_str())),
+        Change::Move { to, .. } => {
+            format!("a change of SIM to the card ending {}", ending(to.iccid.as_str()))
+        }
         Change::Add { card, .. } => format!("a further card ending {}", ending(card.iccid.as_str())),
         Change::ClearHolds { .. } => "lifting a hold".into(),
         Change::AddFactor { .. } => "a further key".into(),

@@ -369,7 +369,10 @@ impl Pins {
         now: UnixTime,
     ) -> Result<PinChange, Refusal> {
         if !self.current {
-            return Err(Refusal::refused("replay", "this node changes nothing before it knows its pins are the newest"));
+            return Err(Refusal::refused(
+                "replay",
+                "this node changes nothing before it knows its pins are the newest",
+            ));
         }
         let event = deed::event::Event::decode(commit)?;
         let number = self.number_of_deed(&event.deed_id)?;

@@ -57,7 +57,12 @@ impl Witness {
     /// Its cosignature at `now`, if the checkpoint is the log's and its tree goes on from the newest one seen.
     ///
     /// Whoever hosts the witness stores [`Witness::seen`] before giving the line away.
-    pub fn cosign(&mut self, note: &SignedNote, proof: &[Digest], now: UnixTime) -> Result<SignatureLine, Refusal> {
+    pub fn cosign(
+        &mut self,
+        note: &SignedNote,
+        proof: &[Digest],
+        now: UnixTime,
+    ) -> Result<SignatureLine, Refusal> {
         if note.signed_by(&Portable, &self.log) != Some(true) {
             return Err(Refusal::refused("witness", "the checkpoint is not signed by the log"));
         }
