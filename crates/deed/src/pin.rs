@@ -12,7 +12,7 @@ use crate::manifest::Manifests;
 use crate::objection::Objection;
 use crate::record::{Card, Place};
 use crate::rules::{ends, objector};
-use crate::state::{State, bit, forbidding_bit};
+use crate::state::{Consenter, State, bit, forbidding_bit};
 use crate::verify::{check, step};
 use crate::wait::{CLOSING, LATEST_COMMIT, RESERVE};
 use crate::{Digest, Reason, Refusal, hash};
@@ -172,12 +172,23 @@ impl Pin {
         };
         // What came too late for the commit that is being written stops the next one, not this one.
         let written = self.closing.is_some_and(|c| c.request == *request);
-        let late = self.late & !over.map_or(0, Place::bit) != 0 && forbidding == Some(bit::MOVE) && !written;
+        let late = self.late & !over.map_or(0, Place::bit) & !self.consenting_places() != 0;
+        let late = late && forbidding == Some(bit::MOVE) && !written;
         if (late || self.standing.iter().any(stops)) && stands(Defence::ObjectionsStop) {
             Err(Reason::Objected)
         } else {
             Ok(())
         }
+    }
+
+    /// Places whose factors have agreed to the live request: whoever came too late to stop the last change may undo it.
+    fn consenting_places(&self) -> u8 {
+        let consents = self.state.live.iter().flat_map(|live| &live.consents);
+        let places = consents.filter_map(|(who, _)| match who {
+            Consenter::Factor(id) => self.state.factor(id).map(|f| f.factor.place.bit()),
+            _ => None,
+        });
+        places.fold(0, |all, place| all | place)
     }
 
     fn may_commit(&self, request: &Digest, logged: &LoggedLeaf) -> Result<(), Reason> {

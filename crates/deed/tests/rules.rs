@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use deed::event::{AsOf, Body, Evidence, Source, assemble};
+use deed::log::proof::TlogProof;
 use deed::pin::{Against, Objected, Pin, Serve};
 use deed::record::{Change, Factor, FactorKey, Place, Purpose};
 use deed::signer::SignStatement;
 use deed::state::bit;
 use deed::{State, verify};
-use keys::sign::Portable;
+use keys::sign::{Es256Key, Portable};
 use wire::UnixTime;
 use world::*;
 
@@ -212,11 +213,63 @@ fn paper_takes_the_consent_of_a_stolen_phone_but_not_its_objections() {
     let body = silence(phone, 1);
     let proof = world.sheet.prove(&deed_id, world.tip(), &body);
     world.push(&body, &[proof]).unwrap();
+    let (silenced, tip) = (silence(phone, 2), world.tip());
+    let both = [world.passkey.prove(&deed_id, tip, &silenced), world.sheet.prove(&deed_id, tip, &silenced)];
+    assert_eq!(
+        code(world.push(&silenced, &both)),
+        "silencing",
+        "a factor that may not consent silences nobody"
+    );
     let to = world.card();
     let intent = world.move_to(&to);
     let request = world.request(&intent).unwrap();
     assert_eq!(code(world.agree(Who::Passkey, request, &intent)), "silenced");
     world.veto(Who::Passkey, request).unwrap();
+}
+
+#[test]
+fn both_places_together_silence_even_one_of_themselves() {
+    let mut world = World::new(true);
+    let phone = world.passkey.factor().id();
+    let body = Body::Held { bits: vec![], silenced: vec![(phone, 2)], reason: 1 };
+    let (deed_id, tip) = (world.deed_id(), world.tip());
+    let both = [world.passkey.prove(&deed_id, tip, &body), world.sheet.prove(&deed_id, tip, &body)];
+    world.push(&body, &both).unwrap();
+    let to = world.card();
+    let request = world.request(&world.move_to(&to)).unwrap();
+    assert_eq!(code(world.veto(Who::Passkey, request)), "silenced");
+    world.veto(Who::Sheet, request).unwrap();
+}
+
+#[test]
+fn whoever_came_too_late_to_stop_a_change_may_undo_it() {
+    let (mut world, mut pin, request, commit) = about_to_commit();
+    let now = UnixTime(world.now);
+    let first = world.state().card().unwrap().clone();
+    let veto = Body::Vetoed { request, reason: 1 };
+    let objection = world.sheet.object(&world.deed_id(), world.tip(), &veto).encode();
+    pin.close(&Portable, &world.manifests, &commit, now).unwrap();
+    assert_eq!(pin.object(&Portable, &world.manifests, &objection, now).unwrap(), Objected::TooLate);
+    let follow = |world: &World, pin: Pin| {
+        let mut pin = pin;
+        for seq in pin.state.heads.len()..world.events.len() {
+            let proof = world.proof(seq as u64);
+            let event = &world.events[seq];
+            pin = Pin::accept(&Portable, &world.manifests, &world.roll, Some(pin), event, Some(&proof))?;
+        }
+        Ok::<_, deed::Refusal>(pin)
+    };
+    world.push_bytes(commit).unwrap();
+    let pin = follow(&world, pin).unwrap();
+    // The thief in the phone cannot move on; the owner with the paper can go back.
+    for (who, goes) in [(Who::Passkey, false), (Who::Sheet, true)] {
+        let mut world_now = world.fork();
+        let back = world_now.move_to(&first);
+        let request = world_now.request(&back).unwrap();
+        world_now.agree(who, request, &back).unwrap();
+        world_now.commit_after(request, DAY).unwrap();
+        assert_eq!(follow(&world_now, pin.clone()).is_ok(), goes, "{who:?}");
+    }
 }
 
 #[test]
@@ -796,6 +849,162 @@ fn factors_that_pretend_are_refused() {
     }
 }
 
+#[test]
+fn a_log_proof_that_does_not_hold_moves_nothing() {
+    let mut world = World::new(true);
+    let to = world.card();
+    let intent = world.move_to(&to);
+    let request = world.request(&intent).unwrap();
+    world.agree(Who::Passkey, request, &intent).unwrap();
+    let start_seq = world.state().seq();
+    let early = world.proof(start_seq);
+    world.now += DAY;
+    let late = world.proof(start_seq);
+    let attempt = |world: &mut World, early: &TlogProof, late: &TlogProof, start_seq| {
+        let (early, late) = (early.encode(), late.encode());
+        let body = Body::Committed { request, start_seq, early, late, origin: vec![] };
+        let proof = world.consent.prove(&world.deed_id(), world.tip(), &body);
+        world.push(&body, &[proof])
+    };
+    let other_leaf = world.proof(1);
+    assert_eq!(code(attempt(&mut world, &early, &other_leaf, start_seq)), "log");
+    assert_eq!(code(attempt(&mut world, &other_leaf, &late, start_seq)), "log");
+    assert_eq!(code(attempt(&mut world, &early, &late, start_seq - 1)), "log", "proofs of another event");
+    let mut fewer = late.clone();
+    fewer.checkpoint.signatures.pop();
+    assert_eq!(code(attempt(&mut world, &early, &fewer, start_seq)), "log");
+    let mut forged = late.clone();
+    forged.checkpoint.signatures[1].signature[30] ^= 1;
+    assert_eq!(code(attempt(&mut world, &early, &forged, start_seq)), "log");
+    let mut unsigned = late.clone();
+    unsigned.checkpoint.signatures.remove(0);
+    assert_eq!(code(attempt(&mut world, &early, &unsigned, start_seq)), "log");
+    let mut moved = late.clone();
+    moved.index += 2;
+    assert_eq!(code(attempt(&mut world, &early, &moved, start_seq)), "log");
+    world.skew = vec![-(world.now as i64), 0, 0];
+    let timeless = world.proof(start_seq);
+    assert_eq!(code(attempt(&mut world, &early, &timeless, start_seq)), "log");
+    world.skew = vec![0; 3];
+    attempt(&mut world, &early, &late, start_seq).unwrap();
+}
+
+#[test]
+fn an_operators_key_signs_at_the_newest_event_only() {
+    let mut world = World::new(true);
+    let (to, old_tip) = (world.card(), world.tip());
+    world.hold(Who::Passkey, &[bit::ROAMING]).unwrap();
+    let body = Body::Requested { intent: world.move_to(&to) };
+    let proof = world.consent.prove(&world.deed_id(), old_tip, &body);
+    assert_eq!(code(world.push(&body, &[proof])), "stale");
+}
+
+#[test]
+fn a_well_signed_assertion_without_the_user_or_for_another_site_is_refused() {
+    let mut world = World::new(true);
+    let to = world.card();
+    let intent = world.move_to(&to);
+    let request = world.request(&intent).unwrap();
+    let key = Es256Key::from_scalar(&keys::Secret::new([1; 32])).unwrap();
+    for (rp_id, flags) in [
+        (RP_ID, 0x01 | 0x18),
+        (RP_ID, 0x04 | 0x18),
+        (RP_ID, 0x05),
+        (RP_ID, 0x45 | 0x18),
+        ("my.localhost", 0x05 | 0x18),
+        (RP_ID, 0x05 | 0x18),
+    ] {
+        let (body, mut proof) = world.consent_of(Who::Passkey, request, &intent);
+        let Evidence::Passkey { client_data, .. } = &proof.evidence else { panic!() };
+        let client_data = client_data.clone();
+        let mut authenticator_data = keys::digest::sha256(&[rp_id.as_bytes()]).to_vec();
+        authenticator_data.extend_from_slice(&[flags, 0, 0, 0, 0]);
+        let signed = [&authenticator_data[..], &keys::digest::sha256(&[&client_data])].concat();
+        let signature = key.sign(&signed);
+        proof.evidence = Evidence::Passkey { authenticator_data, client_data, signature };
+        let result = world.push(&body, &[proof]);
+        if rp_id == RP_ID && flags == 0x1d {
+            result.unwrap();
+        } else {
+            assert_eq!(code(result), "webauthn", "{rp_id} {flags:#x}");
+        }
+    }
+}
+
+#[test]
+fn intents_that_fit_nothing_are_refused() {
+    let mut world = World::new(true);
+    let (to, spare) = (world.card(), world.card());
+    let from = world.state().card().unwrap().id();
+    for change in [
+        Change::Add { slot: 0, card: spare.clone(), dormant: false },
+        Change::Add { slot: 8, card: spare.clone(), dormant: true },
+        Change::ClearHolds { bits: vec![bit::MOVE] },
+        Change::Move { slot: 1, from, to: to.clone(), lost: false },
+        Change::Move { slot: 0, from: to.id(), to: to.clone(), lost: false },
+        Change::Wake { slot: 1, from, to: to.clone(), lost: false },
+        Change::AddFactor { factor: world.sheet.factor() },
+    ] {
+        let intent = world.intent(change.clone());
+        assert_eq!(code(world.request(&intent)), "intent", "{change:?}");
+    }
+    let mut other = world.move_to(&to);
+    other.number = "8613900139000".parse().unwrap();
+    assert_eq!(code(world.request(&other)), "intent");
+}
+
+#[test]
+fn a_factor_whose_owner_has_not_shown_it_is_not_added() {
+    let mut world = World::new(true);
+    let intent = world.intent(Change::AddFactor { factor: security_key(9).factor() });
+    let request = world.request(&intent).unwrap();
+    world.agree(Who::Passkey, request, &intent).unwrap();
+    assert_eq!(code(world.commit_after(request, DAY)), "missing");
+}
+
+#[test]
+fn an_objection_has_one_voice() {
+    let mut world = World::new(true);
+    let to = world.card();
+    let request = world.request(&world.move_to(&to)).unwrap();
+    let (deed_id, tip) = (world.deed_id(), world.tip());
+    for body in [
+        Body::Vetoed { request, reason: 1 },
+        Body::Held { bits: vec![bit::MOVE], silenced: vec![], reason: 1 },
+    ] {
+        let both = [world.passkey.prove(&deed_id, tip, &body), world.sheet.prove(&deed_id, tip, &body)];
+        assert_eq!(code(world.push(&body, &both)), "role");
+        assert_eq!(code(world.push(&body, &[])), "role");
+    }
+    let nothing = Body::Held { bits: vec![], silenced: vec![], reason: 1 };
+    let proof = world.passkey.prove(&deed_id, tip, &nothing);
+    assert_eq!(code(world.push(&nothing, &[proof])), "missing");
+}
+
+#[test]
+fn bytes_that_say_the_same_in_another_form_are_another_event_and_refused() {
+    let mut world = World::new(true);
+    let note = Body::Held { bits: vec![bit::ROAMING], silenced: vec![], reason: 0 };
+    let proof = world.passkey.prove(&world.deed_id(), world.tip(), &note);
+    let event = world.event(&note, &[proof]);
+    // The format number 1 in two bytes, an array of indefinite length, a byte too many, a byte too few.
+    let longer = [&event[..1], &[0x18, 0x01], &event[2..]].concat();
+    let indefinite = [&[0x9f], &event[1..], &[0xff]].concat();
+    let trailing = [&event[..], &[0x00]].concat();
+    let short = event[..event.len() - 1].to_vec();
+    let other_format = [&event[..1], &[0x02], &event[2..]].concat();
+    for (bytes, reason) in [
+        (longer, "encoding"),
+        (indefinite, "encoding"),
+        (trailing, "encoding"),
+        (short, "encoding"),
+        (other_format, "unknown"),
+    ] {
+        assert_eq!(code(world.push_bytes(bytes)), reason);
+    }
+    world.push_bytes(event).unwrap();
+}
+
 /// The vectors are what the scenarios above try. `SIMWARD_BLESS=1` writes them anew; docs/deed.md says what they are for.
 #[test]
 fn the_published_vectors_are_what_the_rules_say() {
@@ -825,6 +1034,10 @@ fn the_published_vectors_are_what_the_rules_say() {
         (
             "paper_takes_the_consent_of_a_stolen_phone_but_not_its_objections",
             paper_takes_the_consent_of_a_stolen_phone_but_not_its_objections,
+        ),
+        (
+            "both_places_together_silence_even_one_of_themselves",
+            both_places_together_silence_even_one_of_themselves,
         ),
         (
             "paper_and_two_desks_get_past_a_phone_that_always_objects_in_seven_days",
@@ -899,6 +1112,22 @@ fn the_published_vectors_are_what_the_rules_say() {
         (
             "a_commit_whose_leaf_is_not_in_the_witnessed_log_changes_no_pin",
             a_commit_whose_leaf_is_not_in_the_witnessed_log_changes_no_pin,
+        ),
+        ("a_log_proof_that_does_not_hold_moves_nothing", a_log_proof_that_does_not_hold_moves_nothing),
+        ("an_operators_key_signs_at_the_newest_event_only", an_operators_key_signs_at_the_newest_event_only),
+        (
+            "a_well_signed_assertion_without_the_user_or_for_another_site_is_refused",
+            a_well_signed_assertion_without_the_user_or_for_another_site_is_refused,
+        ),
+        ("intents_that_fit_nothing_are_refused", intents_that_fit_nothing_are_refused),
+        (
+            "a_factor_whose_owner_has_not_shown_it_is_not_added",
+            a_factor_whose_owner_has_not_shown_it_is_not_added,
+        ),
+        ("an_objection_has_one_voice", an_objection_has_one_voice),
+        (
+            "bytes_that_say_the_same_in_another_form_are_another_event_and_refused",
+            bytes_that_say_the_same_in_another_form_are_another_event_and_refused,
         ),
     ]);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/deed-1.json");

@@ -161,7 +161,12 @@ pub enum Loaded {
     /// All rows are there and add up.
     Whole,
     /// They do not add up: somebody removed, restored or changed rows. Nothing of them is believed.
-    Tampered(String),
+    Tampered {
+        /// What does not.
+        why: String,
+        /// Objections that stood in rows with a good MAC: signed, so they need no belief and can be handed in again.
+        objections: Vec<Vec<u8>>,
+    },
 }
 
 impl Pins {
@@ -193,10 +198,16 @@ impl Pins {
         match pins.read(rows, meta) {
             Ok(()) => (pins, Loaded::Whole),
             Err(why) => {
+                let objections = pins.standing_objections(rows);
                 let Self { keys, manifests, .. } = pins;
-                (Self::new(keys, manifests), Loaded::Tampered(why))
+                (Self::new(keys, manifests), Loaded::Tampered { why, objections })
             }
         }
+    }
+
+    fn standing_objections(&self, rows: &[(Msisdn, Vec<u8>)]) -> Vec<Vec<u8>> {
+        let pins = rows.iter().filter_map(|(number, row)| decode_row(self.unmac(row, number.as_str())?));
+        pins.flat_map(|(pin, _)| pin.standing).map(|standing| standing.bytes).collect()
     }
 
     fn read(&mut self, rows: &[(Msisdn, Vec<u8>)], meta: Option<&[u8]>) -> Result<(), String> {

@@ -141,13 +141,13 @@ fn one_changed_byte_of_any_row_and_nothing_is_believed() {
     for i in 0..rows[0].1.len() {
         let mut changed = rows.clone();
         changed[0].1[i] ^= 1;
-        assert!(matches!(point.load(&changed, Some(&meta)).1, Loaded::Tampered(_)), "byte {i}");
+        assert!(matches!(point.load(&changed, Some(&meta)).1, Loaded::Tampered { .. }), "byte {i}");
     }
     for i in 0..meta.len() {
         let mut changed = meta.clone();
         changed[i] ^= 1;
         let (pins, loaded) = point.load(&rows, Some(&changed));
-        assert!(matches!(loaded, Loaded::Tampered(_)), "byte {i}");
+        assert!(matches!(loaded, Loaded::Tampered { .. }), "byte {i}");
         assert_eq!(pins.numbers().count(), 0);
     }
 }
@@ -159,14 +159,14 @@ fn a_row_removed_renamed_or_put_back_from_yesterday_is_noticed() {
     point.world.hold(Who::Passkey, &[bit::ROAMING]).unwrap();
     point.accept_all();
     let (rows, meta) = (point.rows(), point.meta());
-    assert!(matches!(point.load(&[], Some(&meta)).1, Loaded::Tampered(_)), "removed");
-    assert!(matches!(point.load(&rows, None).1, Loaded::Tampered(_)), "the sum removed");
+    assert!(matches!(point.load(&[], Some(&meta)).1, Loaded::Tampered { .. }), "removed");
+    assert!(matches!(point.load(&rows, None).1, Loaded::Tampered { .. }), "the sum removed");
     let mut renamed = rows.clone();
     renamed[0].0 = "8613900139000".parse().unwrap();
-    assert!(matches!(point.load(&renamed, Some(&meta)).1, Loaded::Tampered(_)), "renamed");
-    assert!(matches!(point.load(&yesterday, Some(&meta)).1, Loaded::Tampered(_)), "one row put back");
+    assert!(matches!(point.load(&renamed, Some(&meta)).1, Loaded::Tampered { .. }), "renamed");
+    assert!(matches!(point.load(&yesterday, Some(&meta)).1, Loaded::Tampered { .. }), "one row put back");
     let doubled = [rows.clone(), rows.clone()].concat();
-    assert!(matches!(point.load(&doubled, Some(&meta)).1, Loaded::Tampered(_)), "doubled");
+    assert!(matches!(point.load(&doubled, Some(&meta)).1, Loaded::Tampered { .. }), "doubled");
     assert_eq!(point.load(&rows, Some(&meta)).1, Loaded::Whole);
 }
 
@@ -249,6 +249,9 @@ fn a_suspension_handed_in_directly_bars_at_once_and_survives_a_restart() {
     assert_eq!(loaded, Loaded::Whole);
     pins.set_current(true);
     assert!(matches!(pins.serve(&imsi, UnixTime(0)), Served::EmergencyOnly));
+    // Rows that do not add up are not believed, but the objection in them is signed and not lost.
+    let Loaded::Tampered { objections, .. } = point.load(&rows, None).1 else { panic!() };
+    assert_eq!(objections, [objection]);
 }
 
 #[test]

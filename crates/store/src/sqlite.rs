@@ -4,7 +4,8 @@
 use deed::Digest;
 use deed::log::Leaf;
 use operator::store::{
-    AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row, Store, Write,
+    AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row, Store,
+    Write,
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use std::path::Path;
@@ -59,28 +60,46 @@ impl Sqlite {
         connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(broken)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(broken)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(broken)?;
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(broken)?;
         match version {
             0 => {
                 connection.execute_batch(SCHEMA).map_err(broken)?;
                 connection.pragma_update(None, "user_version", VERSION).map_err(broken)?;
             }
             VERSION => {}
-            other => return Err(Broken(format!("{} is of version {other}, this program's is {VERSION}", path.display()))),
+            other => {
+                return Err(Broken(format!(
+                    "{} is of version {other}, this program's is {VERSION}",
+                    path.display()
+                )));
+            }
         }
         Ok(Self { connection })
     }
 
+    /// The same with a file that grows to so many pages and no further: a disk that fills up, for tests.
+    #[doc(hidden)]
+    pub fn open_with_page_limit(path: &Path, pages: u32) -> Result<Self, Broken> {
+        let store = Self::open(path)?;
+        store.connection.pragma_update(None, "max_page_count", pages).map_err(broken)?;
+        Ok(store)
+    }
+
     fn load_one(&self, key: &Key) -> Result<Option<Row>, Broken> {
         let bytes = |sql: &str, param: &dyn rusqlite::ToSql| {
-            let row = self.connection.prepare_cached(sql).and_then(|mut s| s.query_row([param], |r| r.get(0)).optional());
+            let row = self
+                .connection
+                .prepare_cached(sql)
+                .and_then(|mut s| s.query_row([param], |r| r.get(0)).optional());
             row.map_err(broken).map(|found| found.map(Row::Bytes))
         };
         match key {
             Key::Number(number) => {
                 let sql = "SELECT imsi, deed FROM numbers WHERE number = ?1";
                 let row = self.connection.prepare_cached(sql).and_then(|mut s| {
-                    s.query_row([number.as_str()], |r| Ok((r.get::<_, String>(0)?, r.get::<_, Vec<u8>>(1)?))).optional()
+                    s.query_row([number.as_str()], |r| Ok((r.get::<_, String>(0)?, r.get::<_, Vec<u8>>(1)?)))
+                        .optional()
                 });
                 let Some((imsi, deed)) = row.map_err(broken)? else { return Ok(None) };
                 // Whatever somebody wrote there: a row that does not read is a row that is not there.
@@ -89,7 +108,8 @@ impl Sqlite {
             Key::Card(imsi) => {
                 let sql = "SELECT iccid, card, keys FROM cards WHERE imsi = ?1";
                 let row = self.connection.prepare_cached(sql).and_then(|mut s| {
-                    s.query_row([imsi.as_str()], |r| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get(2)?))).optional()
+                    s.query_row([imsi.as_str()], |r| Ok((r.get::<_, String>(0)?, r.get(1)?, r.get(2)?)))
+                        .optional()
                 });
                 let Some((iccid, card, keys)) = row.map_err(broken)? else { return Ok(None) };
                 Ok(iccid.parse().ok().map(|iccid| Row::Card(CardRow { imsi: *imsi, iccid, card, keys })))
@@ -282,8 +302,10 @@ impl Store for Sqlite {
     }
 
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT at, code, text FROM alarms ORDER BY id").map_err(broken)?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT at, code, text FROM alarms ORDER BY id")
+            .map_err(broken)?;
         let rows = statement
             .query_map([], |r| Ok(AlarmRow { at: UnixTime(r.get(0)?), code: r.get(1)?, text: r.get(2)? }))
             .map_err(broken)?;

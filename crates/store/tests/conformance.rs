@@ -30,7 +30,10 @@ fn writes() -> impl Strategy<Value = Write> {
         }),
         (small.clone(), any::<u8>()).prop_map(|(i, k)| {
             let iccid = "8986001200000000017".parse().unwrap();
-            Write::Put(Key::Card(imsi(i)), Row::Card(CardRow { imsi: imsi(i), iccid, card: vec![k], keys: vec![k, k] }))
+            Write::Put(
+                Key::Card(imsi(i)),
+                Row::Card(CardRow { imsi: imsi(i), iccid, card: vec![k], keys: vec![k, k] }),
+            )
         }),
         (small.clone(), any::<u8>()).prop_map(|(r, b)| Write::Put(Key::Wait([r; 32]), Row::Bytes(vec![b]))),
         any::<u8>().prop_map(|b| Write::Put(Key::Meta("x"), Row::Bytes(vec![b]))),
@@ -109,7 +112,8 @@ proptest! {
 #[test]
 fn an_event_or_a_tag_is_written_once_and_a_late_decision_takes_no_other_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let engines: [&mut dyn Store; 2] = [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db")).unwrap()];
+    let engines: [&mut dyn Store; 2] =
+        [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db")).unwrap()];
     for store in engines {
         let batch = [
             Changes(vec![event(1, 0, 10), event(1, 1, 11)]),
@@ -128,7 +132,8 @@ fn an_event_or_a_tag_is_written_once_and_a_late_decision_takes_no_other_with_it(
 #[test]
 fn a_ledger_is_never_lowered_and_no_number_is_taken_twice() {
     let dir = tempfile::tempdir().unwrap();
-    let engines: [&mut dyn Store; 2] = [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db")).unwrap()];
+    let engines: [&mut dyn Store; 2] =
+        [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db")).unwrap()];
     for store in engines {
         assert_eq!(store.reserve_sqn(&[(imsi(1), 1)]).unwrap(), [None], "no ledger, no number");
         store.commit(&[Changes(vec![Write::Sqn { imsi: imsi(1), next: 5 }])]).unwrap();

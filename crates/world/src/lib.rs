@@ -157,6 +157,18 @@ impl World {
         }
     }
 
+    /// The same world again, to go on in two ways.
+    pub fn fork(&self) -> Self {
+        let mut fork = Self::empty(self.manifests.newest().unwrap().0.live);
+        fork.now = self.now;
+        fork.tree = self.tree.clone();
+        fork.events = self.events.clone();
+        fork.indices = self.indices.clone();
+        fork.next_card = self.next_card;
+        fork.card_keys = self.card_keys.clone();
+        fork
+    }
+
     pub fn manifest_id(&self) -> Digest {
         self.manifests.newest().unwrap().0.id()
     }

@@ -69,7 +69,8 @@ pub(super) fn committed(
         return Err(Reason::Window { ready, not_before, expiry });
     }
     carry_out(&mut state, &live, step.seq(), class, &proved)?;
-    for factor in state.factors.iter_mut().filter(|f| counted.factors.contains(&f.id)) {
+    let spent = |f: &FactorState| counted.factors.contains(&f.id) && !lifts_legal_bit(&live.intent);
+    for factor in state.factors.iter_mut().filter(|f| spent(f)) {
         factor.spent |= matches!(factor.factor.key, FactorKey::Ed25519Digest(_));
     }
     state.live = None;

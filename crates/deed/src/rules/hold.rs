@@ -7,6 +7,7 @@ use crate::record::{FactorId, Place, Purpose};
 use crate::state::{State, bit, forbidding_bit};
 use crate::verify::Signer;
 use crate::{Digest, Reason};
+use alloc::vec::Vec;
 
 /// Who may say stop, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,13 +109,16 @@ pub(super) fn held(
     if bits.is_empty() && silenced.is_empty() {
         return Err(Reason::Missing("a hold that holds nothing"));
     }
-    if !silenced.is_empty() {
-        silence(&mut state, step, silenced)?;
-    } else if step.signers.len() != 1 {
+    if silenced.is_empty() && step.signers.len() != 1 {
         return Err(Reason::Role("a hold has one signer"));
     }
-    for (signer, proof) in step.signed() {
-        let objector = objector(&state, signer, proof)?;
+    // Judged before anybody is silenced: a factor may take part in silencing itself.
+    let objectors = step.signed().map(|(signer, proof)| objector(&state, signer, proof));
+    let objectors = objectors.collect::<Result<Vec<_>, _>>()?;
+    if !silenced.is_empty() {
+        silence(&mut state, step, silenced)?;
+    }
+    for objector in objectors {
         objector.may_hold(bits)?;
         for bit in bits {
             if let Some(set) = usize::try_from(*bit).ok().and_then(|b| state.holds.get_mut(b)) {

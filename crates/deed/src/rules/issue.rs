@@ -2,7 +2,7 @@
 
 use crate::event::{Event, Issued, MAX_FACTORS, MAX_SLOTS};
 use crate::manifest::RoleKind;
-use crate::record::Place;
+use crate::record::{Place, Purpose};
 use crate::state::{FactorState, Slot, State};
 use crate::verify::Signer;
 use crate::{Digest, Reason};
@@ -73,6 +73,9 @@ fn check_factors(issued: &Issued, signers: &[Signer]) -> Result<Vec<FactorState>
     let mut out: Vec<FactorState> = Vec::new();
     for factor in &issued.factors {
         let id = factor.id();
+        if factor.purpose == Purpose::Guardian {
+            return Err(Reason::NotYet("trusted people"));
+        }
         if out.iter().any(|f| f.id == id) {
             return Err(Reason::Issue("one factor twice"));
         }

@@ -117,7 +117,13 @@ fn agreements(state: &State, step: &Step<'_>, intent: &Intent, request: bool) ->
                 agreed.new_counter = Some(*counter);
                 continue;
             }
-            Signer::SleepingCard => Consenter::SleepingCard,
+            Signer::SleepingCard => {
+                // It has no place in the deed that could remember its last signature; in a request it signs at the tip.
+                if request && proof.as_of.seq + 1 != step.seq() {
+                    return Err(Reason::Stale("a sleeping card asks at the newest event only"));
+                }
+                Consenter::SleepingCard
+            }
             Signer::Role(role) => match role.kind {
                 RoleKind::Consent if request => {
                     consent_service = true;

@@ -461,6 +461,7 @@ def issue(manifests, event, body):
     counters = {s.id: s.counter for s in signers if s.what == "new"}
     ids = [factor_id(f) for f in body.factors]
     need(roles and all(i in counters for i in ids), "missing")
+    need(all(f.purpose != 5 for f in body.factors), "not-yet")
     need(len(set(ids)) == len(ids), "issue")
     for place in (PHONE, ELSEWHERE):
         need(any(f.place == place and f.purpose != 2 for f in body.factors), "issue")
@@ -544,6 +545,7 @@ def agree(state, signers, intent, subject, own_request):
         elif s.what == "new":
             possession = s.counter
         elif s.what == "sleeper":
+            need(not own_request or s.seq == len(state.heads) - 1, "stale")
             consents.append(("sleeper", 0))
         elif s.role.kind == CONSENT and own_request:
             service = True
@@ -703,7 +705,7 @@ def commit(manifest, policy, state, seq, body, service):
             state.holds[bit] = set()
     else:
         state.factors[factor_id(subject)] = new_factor(subject, intent.expiry, live.possession, seq)
-    for factor in b.factors:
+    for factor in [] if lifts_legal(intent, subject) else b.factors:
         factor.spent |= factor.record.suite == 4
     state.live, state.proved = None, max(state.proved, ready)
 

@@ -23,7 +23,7 @@ impl Node {
             self.log.push(&row.leaf);
         }
         let loaded = self.load_pins()?;
-        if let Loaded::Tampered(why) = &loaded {
+        if let Loaded::Tampered { why, .. } = &loaded {
             self.alarm("pins", &format!("{why}; rebuilt from the witnessed log"));
         }
         let newest = self.witnesses.iter().map(|(w, _)| w.seen()).max_by_key(|s| s.size);
@@ -34,6 +34,12 @@ impl Node {
             self.pins.set_current(true);
             if stands(Defence::ReplayOnStart) {
                 self.replay_unfollowed()?;
+            }
+            if let Loaded::Tampered { objections, .. } = &loaded {
+                // Objections are signed: those that stood are handed in again. What no longer fits is settled.
+                for objection in objections {
+                    let _ = self.hand_in(objection);
+                }
             }
             return self.follow();
         }
@@ -94,13 +100,7 @@ impl Node {
                 let proof = stored.or_else(|| self.log.prove(row.index));
                 match self.accept(&event.bytes, proof.as_ref()) {
                     Ok(()) => true,
-                    // The pin has it already, or it never was legal: a squatting leaf is an alarm, not a veto.
-                    Err(refusal) => {
-                        if refusal.code() != "sequence" && refusal.code() != "living-deed" {
-                            self.alarm("leaf", &format!("leaf {}: {refusal}", row.index));
-                        }
-                        true
-                    }
+                    Err(refusal) => self.not_followed(row, &refusal),
                 }
             });
             if !accepted && let Some(number) = self.recognise(row) {
@@ -113,6 +113,20 @@ impl Node {
                 "behind",
                 &format!("leaf {index} is a newer event than this node has; its number is not served"),
             );
+        }
+    }
+
+    /// Whether a leaf whose event was not accepted may be passed over: the pin has it already, or it never was legal (a
+    /// squatting leaf is an alarm, not a veto). A legal event that cannot be carried out here, for want of its key or of
+    /// proof that it was logged in time, may not: serving the state before it would be serving an older state.
+    fn not_followed(&mut self, row: &LeafRow, refusal: &Refusal) -> bool {
+        match refusal.code() {
+            "sequence" | "living-deed" => true,
+            "log" | "key-mismatch" | "card-taken" | "broken" => false,
+            _ => {
+                self.alarm("leaf", &format!("leaf {}: {refusal}", row.index));
+                true
+            }
         }
     }
 
