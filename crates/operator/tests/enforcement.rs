@@ -60,7 +60,7 @@ impl Point {
             let rows: Vec<CardRow> = imsis.iter().map(|imsi| self.row(imsi)).collect();
             let find = |imsi: &Imsi| rows.iter().find(|r| r.imsi == *imsi).cloned();
             let change = self.pins.accept(&event, Some(&proof), &find, UnixTime(self.world.now)).unwrap();
-            self.store.commit(&[change.changes.clone()]).unwrap();
+            self.store.commit(std::slice::from_ref(&change.changes)).unwrap();
             self.pins.install(change);
         }
     }
@@ -92,7 +92,7 @@ impl Point {
         let facts = Facts { pins: &self.pins, memory: &self.memory, now_witnessed, seq };
         let (changes, remember, reply) = auc::decide(&facts, &command, now_witnessed, &mut self.rng)?;
         self.memory.remember(command.imsi(), &remember);
-        self.store.commit(&[changes.clone()]).unwrap();
+        self.store.commit(std::slice::from_ref(&changes)).unwrap();
         Ok((changes, reply))
     }
 
@@ -241,7 +241,7 @@ fn a_suspension_handed_in_directly_bars_at_once_and_survives_a_restart() {
     let (deed_id, tip) = (point.world.deed_id(), point.world.tip());
     let objection = point.world.hold_code.object(&deed_id, tip, &body).encode();
     let (change, _) = point.pins.object(&objection, UnixTime(point.world.now)).unwrap();
-    point.store.commit(&[change.changes.clone()]).unwrap();
+    point.store.commit(std::slice::from_ref(&change.changes)).unwrap();
     point.pins.install(change);
     assert_eq!(code(point.ask(Command::Umts { imsi })), "suspended");
     let (rows, meta) = (point.rows(), point.meta());
