@@ -1,0 +1,302 @@
+//! Starting again: from damaged databases, old pins, lost rows. The pinned card is served, or nobody; never an older one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use deed::event::{AsOf, Body, Issued, Source, Tenure};
+use deed::record::{Card, Change, Intent, Place, Purpose};
+use deed::signer::{RawSigner, Sheet, SignStatement, SoftPasskey};
+use keys::Secret;
+use keys::sign::{Ed25519Key, Es256Key};
+use operator::auc::Command;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use server::deployment::{ORIGIN, RP_ID};
+use server::{Clock, Deployment, Node, TestWaits};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wire::{Imsi, Msisdn, UnixTime};
+
+const DAY: u64 = 86_400;
+
+struct Stepped(AtomicU64);
+
+impl Clock for Stepped {
+    fn now(&self) -> UnixTime {
+        UnixTime(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct Stage {
+    folder: tempfile::TempDir,
+    clock: Arc<Stepped>,
+    node: Option<Node>,
+}
+
+struct Owner {
+    number: Msisdn,
+    passkey: SoftPasskey,
+    sheet: Sheet,
+    hold_code: RawSigner,
+    imsi: Imsi,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Stepped(AtomicU64::new(1_800_000_000)));
+        let mut stage = Self { folder, clock, node: None };
+        stage.start();
+        stage
+    }
+
+    fn start(&mut self) {
+        self.node = None;
+        let mut rng = ChaCha20Rng::seed_from_u64(11);
+        let deployment = Deployment::open(self.folder.path(), TestWaits::Real, &mut rng).unwrap();
+        self.node = Some(Node::start(deployment, self.clock.clone(), self.clock.clone(), rng).unwrap());
+    }
+
+    fn node(&mut self) -> &mut Node {
+        self.node.as_mut().unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+        self.node().tick();
+    }
+
+    fn sql(&self, file: &str, sql: &str) {
+        rusqlite::Connection::open(self.path(file)).unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// Stops the node, does something to its files, starts it again.
+    fn while_stopped(&mut self, act: impl FnOnce(&Self)) {
+        self.node = None;
+        act(self);
+        self.start();
+    }
+
+    fn issue(&mut self, number: &str, seed: u8) -> Owner {
+        let number: Msisdn = number.parse().unwrap();
+        let scalar = Es256Key::from_scalar(&Secret::new([seed; 32])).unwrap();
+        let mut passkey = SoftPasskey::synced(scalar, RP_ID, ORIGIN, &[seed; 16]);
+        let ed25519 = |n| Ed25519Key::from_seed(&Secret::new([n; 32]));
+        let mut sheet = Sheet::new(ed25519(seed + 1));
+        let mut hold_code = RawSigner::new(Purpose::HoldOnly, Place::Elsewhere, ed25519(seed + 2));
+        let card = self.node().draw_card(None).unwrap().card;
+        let imsi = card.imsi;
+        let manifest =
+            deed::manifest::Manifest::decode(&self.node().signed_manifests()[0].manifest).unwrap().id();
+        let issued = Issued {
+            manifest,
+            number,
+            generation: 0,
+            previous: None,
+            source: Source::New,
+            tenure: Tenure::Personal,
+            watch_key: Secret::new([seed; 32]),
+            slots: vec![(0, card)],
+            factors: vec![passkey.factor(), sheet.factor(), hold_code.factor().clone()],
+        };
+        let body = Body::Issued(issued.clone());
+        let signers: [&mut dyn SignStatement; 3] = [&mut passkey, &mut sheet, &mut hold_code];
+        let proofs = signers.into_iter().map(|s| s.prove(&[0; 32], AsOf::NOTHING, &body)).collect();
+        self.node().issue(issued, proofs).unwrap();
+        Owner { number, passkey, sheet, hold_code, imsi }
+    }
+
+    fn tip(&mut self, number: &Msisdn) -> ([u8; 32], AsOf) {
+        let state = &self.node().pin(number).unwrap().state;
+        (state.deed_id, AsOf { seq: state.seq(), head: state.head() })
+    }
+
+    /// Moves a number to a new card with both keys; the new IMSI.
+    fn move_on(&mut self, owner: &mut Owner) -> Imsi {
+        let card = self.node().draw_card(None).unwrap().card;
+        self.ask_and_agree(owner, &card);
+        self.pass(15 * 60);
+        let now = self.node().resolve(&owner.number).unwrap();
+        assert_eq!(now, card.imsi);
+        now
+    }
+
+    fn ask_and_agree(&mut self, owner: &mut Owner, card: &Card) {
+        let from = self.node().pin(&owner.number).unwrap().state.card().unwrap().id();
+        let now = self.node().witnessed().0;
+        let intent = Intent {
+            change: Change::Move { slot: 0, from, to: card.clone(), lost: false },
+            number: owner.number,
+            not_before: now,
+            expiry: now + 20 * DAY,
+            over: None,
+        };
+        let request = self.node().request(&owner.number, intent.clone()).unwrap().state.live.unwrap().head;
+        let body = Body::Consented { request, intent };
+        let (deed_id, tip) = self.tip(&owner.number);
+        let proofs = vec![owner.passkey.prove(&deed_id, tip, &body), owner.sheet.prove(&deed_id, tip, &body)];
+        self.node().statement(&owner.number, 2, body.encode(), proofs).unwrap();
+    }
+
+    fn served(&mut self, imsi: Imsi) -> Result<(), &'static str> {
+        self.node().authenticate(&[Command::Umts { imsi }]).pop().unwrap().map(drop).map_err(|e| e.code())
+    }
+
+    fn alarmed(&mut self, code: &str) -> bool {
+        self.node().alarms().unwrap().iter().any(|a| a.code == code)
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for leftover in ["-wal", "-shm"] {
+        let mut path = to.as_os_str().to_owned();
+        path.push(leftover);
+        let _ = std::fs::remove_file(path);
+    }
+    std::fs::copy(from, to).unwrap();
+}
+
+#[test]
+fn a_destroyed_database_darkens_no_line_and_changes_nothing() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let moved = stage.move_on(&mut owner);
+    stage.while_stopped(|stage| {
+        for file in ["operator.db", "operator.db-wal", "operator.db-shm"] {
+            let _ = std::fs::remove_file(stage.path(file));
+        }
+    });
+    assert_eq!(stage.served(moved), Ok(()));
+    assert_eq!(stage.served(owner.imsi), Err("replaced"));
+    assert_eq!(stage.node().resolve(&owner.number), Some(moved));
+    assert!(stage.alarmed("log"));
+    let body = Body::Held { bits: vec![0], silenced: vec![], reason: 1 };
+    let (deed_id, tip) = stage.tip(&owner.number);
+    let proof = owner.passkey.prove(&deed_id, tip, &body);
+    let refused = stage.node().statement(&owner.number, 6, body.encode(), vec![proof]).map(drop);
+    assert_eq!(refused.unwrap_err().code(), "replay");
+}
+
+#[test]
+fn lost_pins_are_rebuilt_from_the_witnessed_log() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let moved = stage.move_on(&mut owner);
+    // Long after the request has expired: the proof it was accepted with is what shows that it was in time.
+    stage.pass(40 * DAY);
+    stage.while_stopped(|stage| {
+        for file in ["auc/pins.db", "auc/pins.db-wal", "auc/pins.db-shm"] {
+            let _ = std::fs::remove_file(stage.path(file));
+        }
+    });
+    assert_eq!(stage.served(moved), Ok(()));
+    assert_eq!(stage.served(owner.imsi), Err("replaced"));
+}
+
+#[test]
+fn one_row_put_back_from_yesterday_is_no_way_back() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    stage.while_stopped(|stage| copy(&stage.path("auc/pins.db"), &stage.path("yesterday.db")));
+    let moved = stage.move_on(&mut owner);
+    stage.while_stopped(|stage| {
+        let yesterday = stage.path("yesterday.db");
+        let sql = format!(
+            "ATTACH '{}' AS old; UPDATE pins SET row = (SELECT row FROM old.pins);",
+            yesterday.display()
+        );
+        stage.sql("auc/pins.db", &sql);
+    });
+    assert_eq!(stage.served(moved), Ok(()));
+    assert_eq!(stage.served(owner.imsi), Err("replaced"));
+    assert!(stage.alarmed("pins"));
+}
+
+#[test]
+fn a_number_whose_newest_event_is_gone_is_not_served_and_others_are() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let other = stage.issue("8613900139000", 41);
+    stage.while_stopped(|stage| copy(&stage.path("auc/pins.db"), &stage.path("yesterday.db")));
+    let moved = stage.move_on(&mut owner);
+    stage.while_stopped(|stage| {
+        stage.sql("operator.db", "DELETE FROM events WHERE seq = 4;");
+        copy(&stage.path("yesterday.db"), &stage.path("auc/pins.db"));
+    });
+    assert_eq!(stage.served(owner.imsi), Err("replay"), "the old card");
+    assert_eq!(stage.served(moved), Err("unknown"), "the new one");
+    assert_eq!(stage.served(other.imsi), Ok(()));
+    assert!(stage.alarmed("behind"));
+}
+
+#[test]
+fn a_commit_that_cannot_be_carried_out_again_is_no_reason_to_serve_the_old_card() {
+    for damage in ["UPDATE events SET proof = NULL;", "DELETE FROM cards;", "UPDATE cards SET keys = x'00';"]
+    {
+        let mut stage = Stage::new();
+        let mut owner = stage.issue("8613800138000", 1);
+        stage.while_stopped(|stage| copy(&stage.path("auc/pins.db"), &stage.path("yesterday.db")));
+        stage.move_on(&mut owner);
+        stage.pass(40 * DAY);
+        stage.while_stopped(|stage| {
+            stage.sql("operator.db", damage);
+            copy(&stage.path("yesterday.db"), &stage.path("auc/pins.db"));
+        });
+        assert_eq!(stage.served(owner.imsi), Err("replay"), "{damage}");
+    }
+}
+
+#[test]
+fn an_objection_handed_in_directly_outlives_a_rebuild_of_the_pins() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let body = Body::Held { bits: vec![7], silenced: vec![], reason: 1 };
+    let (deed_id, tip) = stage.tip(&owner.number);
+    let objection = owner.hold_code.object(&deed_id, tip, &body).encode();
+    assert!(stage.node().hand_in(&objection).unwrap().in_time);
+    assert_eq!(stage.served(owner.imsi), Err("suspended"));
+    stage.while_stopped(|stage| stage.sql("auc/pins.db", "DELETE FROM meta;"));
+    assert!(stage.alarmed("pins"));
+    assert_eq!(stage.served(owner.imsi), Err("suspended"));
+}
+
+#[test]
+fn a_request_nobody_agrees_to_ends_in_witnessed_time() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let card = stage.node().draw_card(None).unwrap().card;
+    let from = stage.node().pin(&owner.number).unwrap().state.card().unwrap().id();
+    let now = stage.node().witnessed().0;
+    let change = Change::Move { slot: 0, from, to: card, lost: false };
+    let intent = Intent { change, number: owner.number, not_before: now, expiry: now + DAY, over: None };
+    stage.node().request(&owner.number, intent).unwrap();
+    stage.pass(DAY);
+    assert!(stage.node().pin(&owner.number).unwrap().state.live.is_some());
+    stage.pass(1);
+    assert!(stage.node().pin(&owner.number).unwrap().state.live.is_none());
+    stage.move_on(&mut owner);
+}
+
+#[test]
+fn an_event_that_somebody_wrote_into_the_database_is_not_followed() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let (deed_id, _) = stage.tip(&owner.number);
+    let deed = deed_id.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    stage.sql(
+        "operator.db",
+        &format!("INSERT INTO events (deed, seq, bytes, leaf) VALUES (x'{deed}', 1, x'80', 0);"),
+    );
+    let body = Body::Held { bits: vec![4], silenced: vec![], reason: 1 };
+    let (deed_id, tip) = stage.tip(&owner.number);
+    let proof = owner.passkey.prove(&deed_id, tip, &body);
+    let refused = stage.node().statement(&owner.number, 6, body.encode(), vec![proof.clone()]).map(drop);
+    assert_eq!(refused.unwrap_err().code(), "broken");
+    assert!(stage.alarmed("event"));
+    assert_eq!(stage.served(owner.imsi), Ok(()), "served all the same");
+    stage.sql("operator.db", "DELETE FROM events WHERE seq = 1;");
+    stage.node().statement(&owner.number, 6, body.encode(), vec![proof]).unwrap();
+}
