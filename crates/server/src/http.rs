@@ -14,24 +14,29 @@ use crate::view::{
     ChangedView, DrawBody, DrawnView, ErrorView, ManifestView, MessageView, NumberView, ObjectionBody,
     ReceiptView, RequestBody, ServeView, StatementBody,
 };
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use deed::defence::{Defence, stands};
-use deed::event::{Body, Proof};
+use deed::event::{Body as EventBody, Proof};
 use deed::record::Intent;
 use keys::Secret;
 use operator::Refusal;
 use operator::consent::Reply;
 use serde::de::DeserializeOwned;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use wire::{Eid, Imsi, Malformed, Msisdn};
 
 /// Longest request body: an event is at most 64 KiB, twice that in hexadecimal, and some JSON.
 const MAX_BODY: usize = 192 * 1024;
+/// How much of a longer one is read before it is refused.
+const MAX_OVERLONG: usize = 4 * 1024 * 1024;
 
 /// What the door knows.
 struct Door {
@@ -58,7 +63,7 @@ pub fn router(node: Handle, desk_token: &str, bureau_token: &str) -> Router {
         .route("/v1/resolve/{number}", get(resolve))
         .route("/v1/serve/{imsi}", get(serve))
         .route("/v1/alarms", get(alarms))
-        .fallback(|| async { Failure(Refusal::refused("unknown", "no such path")) })
+        .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Arc::new(door))
 }
@@ -130,11 +135,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts, Body::from(whole_body(body).await?));
         match Json::<T>::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => Err(Failure(Refusal::Malformed(rejection.body_text()))),
         }
     }
+}
+
+/// A whole body. One that is too long is refused only when it has been read: a door that closes while its caller still
+/// talks cuts off its own answer.
+async fn whole_body(mut body: Body) -> Result<Vec<u8>, Failure> {
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|e| Failure(Refusal::Malformed(e.to_string())))?;
+        let data = frame.data_ref().map(AsRef::as_ref).unwrap_or_default();
+        length = length.saturating_add(data.len());
+        if length <= MAX_BODY {
+            bytes.extend_from_slice(data);
+        } else if length > MAX_OVERLONG {
+            break;
+        }
+    }
+    if length > MAX_BODY {
+        return Err(Malformed::new("body", "longer than anything this door takes").into());
+    }
+    Ok(bytes)
 }
 
 fn bearer(headers: &HeaderMap) -> &str {
@@ -204,6 +231,13 @@ fn receipt_view(receipt: &Receipt) -> ReceiptView {
     }
 }
 
+async fn no_such_path(request: Request) -> Failure {
+    match whole_body(request.into_body()).await {
+        Ok(_) => Failure(Refusal::refused("unknown", "no such path")),
+        Err(failure) => failure,
+    }
+}
+
 async fn manifest(State(door): Shared) -> Result<Json<ManifestView>, Failure> {
     let view = door.node.run(|node| {
         Ok(ManifestView {
@@ -238,7 +272,7 @@ async fn issue(
     JsonBody(body): JsonBody<StatementBody>,
 ) -> Result<Json<ChangedView>, Failure> {
     door.desk(&headers)?;
-    let Body::Issued(issued) = Body::decode(0, &bytes(&body.body, "first event")?)? else {
+    let EventBody::Issued(issued) = EventBody::decode(0, &bytes(&body.body, "first event")?)? else {
         return Err(Malformed::new("first event", "of another type").into());
     };
     let proofs = proofs(&body.proofs)?;
