@@ -13,6 +13,7 @@
 extern crate alloc;
 
 pub mod cbor;
+pub mod class;
 pub mod defence;
 pub mod event;
 pub mod history;
@@ -20,6 +21,7 @@ pub mod log;
 pub mod manifest;
 pub mod objection;
 pub mod pin;
+pub mod proven;
 pub mod record;
 pub mod rules;
 pub mod signer;

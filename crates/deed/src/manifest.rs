@@ -2,9 +2,9 @@
 
 use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
+use crate::class::Class;
 use crate::hash::{self, Digest};
 use crate::log::policy::Policy;
-use crate::wait::Class;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use keys::sign::Verifier;

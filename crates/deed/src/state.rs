@@ -2,10 +2,11 @@
 
 use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
+use crate::class::Class;
 use crate::event::{MAX_EVENTS, MAX_FACTORS, MAX_SLOTS, Source};
 use crate::hash::{self, Digest};
 use crate::record::{Card, CardId, Factor, FactorId, Intent, Place};
-use crate::wait::{Class, MATURE_AFTER};
+use crate::wait::MATURE_AFTER;
 use alloc::vec::Vec;
 use keys::Secret;
 use wire::Msisdn;

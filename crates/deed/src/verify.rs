@@ -1,7 +1,8 @@
 //! Verifying a history: from nothing or from a pinned state, event by event, and every signature of it.
 
 use crate::event::{AsOf, Body, Event, Evidence, MAX_EVENTS, Proof, message};
-use crate::manifest::{Manifest, Manifests, Role, RoleKey};
+use crate::manifest::{Manifest, Manifests, RoleKey};
+use crate::proven::Signer;
 use crate::record::{Change, Factor, FactorId, FactorKey};
 use crate::state::State;
 use crate::webauthn::{Assertion, Expected};
@@ -67,31 +68,6 @@ fn apply(
     let (manifest, policy) = manifests.get(&state.manifest)?;
     let signers = signers(verifier, manifest, Some(&state), event)?;
     rules::apply(verifier, manifest, policy, state, event, &signers)
-}
-
-/// Who a verified proof is by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signer {
-    /// A factor of the deed; its passkey counter as signed.
-    Factor {
-        /// Which.
-        id: FactorId,
-        /// The new counter.
-        counter: u32,
-        /// Whether the counter went forward as it must.
-        fresh_counter: bool,
-    },
-    /// A factor that this very event introduces: proof of possession, nothing else.
-    Introduced {
-        /// Which.
-        id: FactorId,
-        /// Its counter.
-        counter: u32,
-    },
-    /// A role of the operator.
-    Role(Role),
-    /// The sleeping card that this intent would wake.
-    SleepingCard,
 }
 
 /// All signers of an event, each checked; one bad proof fails the event.

@@ -13,10 +13,10 @@
 //! ```
 
 use deed::cbor::{Writer, whole};
+use deed::class::Class;
 use deed::log::note::{TYPE_ED25519, VerifierKey};
 use deed::manifest::{Delay, Manifest, Manifests, RoleKind, SignedManifest, Site};
 use deed::signer::RoleSigner;
-use deed::wait::Class;
 use keys::Secret;
 use keys::seal::SealKey;
 use keys::sign::{Ed25519Key, Portable};

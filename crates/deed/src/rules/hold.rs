@@ -3,9 +3,9 @@
 use super::{Step, known, not_before_objection, not_replayed};
 use crate::event::Proof;
 use crate::manifest::RoleKind;
+use crate::proven::Signer;
 use crate::record::{FactorId, Place, Purpose};
 use crate::state::{State, bit, forbidding_bit};
-use crate::verify::Signer;
 use crate::{Digest, Reason};
 use alloc::vec::Vec;
 

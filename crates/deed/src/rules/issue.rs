@@ -2,9 +2,9 @@
 
 use crate::event::{Event, Issued, MAX_FACTORS, MAX_SLOTS};
 use crate::manifest::RoleKind;
+use crate::proven::Signer;
 use crate::record::{Place, Purpose};
 use crate::state::{FactorState, Slot, State};
-use crate::verify::Signer;
 use crate::{Digest, Reason};
 use alloc::vec::Vec;
 

@@ -14,9 +14,9 @@ use crate::defence::{Defence, stands};
 use crate::event::{Body, Event, Proof};
 use crate::log::policy::Policy;
 use crate::manifest::{Manifest, RoleKind};
+use crate::proven::Signer;
 use crate::record::{FactorId, Place};
 use crate::state::{FactorState, State};
-use crate::verify::Signer;
 use crate::{Digest, Reason};
 use keys::sign::Verifier;
 

@@ -1,13 +1,14 @@
 //! Events 1, 2, 3 and 5: asking for a change, agreeing to it, telling the owner, ending it.
 
 use super::{Step, known, not_before_objection, not_replayed};
+use crate::class::Backing;
 use crate::defence::{Defence, stands};
 use crate::event::{MAX_FACTORS, MAX_SLOTS};
 use crate::manifest::RoleKind;
+use crate::proven::Signer;
 use crate::record::{Card, CardId, Change, Intent, Place, Purpose};
 use crate::state::{Consenter, Live, State, bit, forbidding_bit, has_card};
-use crate::verify::Signer;
-use crate::wait::{Backing, LONGEST_REQUEST};
+use crate::wait::LONGEST_REQUEST;
 use crate::{Digest, Reason};
 use alloc::vec::Vec;
 

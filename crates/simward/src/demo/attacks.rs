@@ -2,8 +2,8 @@
 
 use super::DemoError;
 use super::administrator::edit;
+use super::cast::{Approval, Cast, digest, parse};
 use super::phone::{Attach, Phone};
-use super::play::{Approval, Cast, digest, parse};
 use super::report::{Attack, refusal};
 use crate::api::ApiError;
 use crate::number::issue::{draw, issue_to};

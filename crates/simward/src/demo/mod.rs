@@ -7,6 +7,7 @@
 
 mod administrator;
 mod attacks;
+mod cast;
 mod phone;
 mod play;
 mod report;

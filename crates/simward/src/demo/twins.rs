@@ -7,8 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::attacks;
+use super::cast::Cast;
 use super::phone::Attach;
-use super::play::Cast;
 use crate::number::issue::issue_to;
 use crate::up::seeded;
 use deed::defence::{Defence, danger_all_on, danger_switch_off};

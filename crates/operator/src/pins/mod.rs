@@ -4,16 +4,19 @@
 //! [`Pins::object`] and [`Pins::close`] return a [`PinChange`] whose writes the caller commits before
 //! [`Pins::install`].
 
+mod row;
+mod set_hash;
+
+use self::set_hash::SetHash;
 use crate::Refusal;
 use crate::store::{CardRow, Changes, Key, Row, Write};
-use deed::cbor::{Writer, whole};
+use deed::cbor::Writer;
 use deed::log::proof::TlogProof;
 use deed::manifest::Manifests;
 use deed::pin::{NotServed, Objected, Pin, Serve, new_cards};
 use deed::record::Card;
 use deed::{Digest, State};
 use keys::Secret;
-use keys::digest::hmac_sha256;
 use keys::milenage::Milenage;
 use keys::seal::SealKey;
 use keys::sign::Portable;
@@ -46,9 +49,6 @@ pub struct Followed {
     pub time: u64,
 }
 
-/// A pin and the wrapped keys of its cards, as a row holds them.
-type PinRow = (Pin, Vec<(Imsi, Vec<u8>)>);
-
 /// A number as it is held in memory.
 struct Held {
     pin: Pin,
@@ -57,39 +57,6 @@ struct Held {
     /// MILENAGE, keyed, for each card in a slot.
     lines: Vec<(Imsi, Milenage)>,
     row_hash: SetHash,
-}
-
-/// A sum of keyed hashes modulo 2^256: which rows there are, whatever their order. A row that is missing, doubled or
-/// older than the newest changes the sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct SetHash([u64; 4]);
-
-impl SetHash {
-    fn of(mac: &Secret<[u8; 32]>, row: &[u8]) -> Self {
-        let bytes = hmac_sha256(mac, &[b"simward.pin.set.1\0", row]);
-        let mut words = [0; 4];
-        for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = chunk.iter().fold(0u64, |w, b| w << 8 | u64::from(*b));
-        }
-        Self(words)
-    }
-
-    fn combine(self, other: Self, subtract: bool) -> Self {
-        let mut out = [0; 4];
-        let mut carry = false;
-        for ((to, a), b) in out.iter_mut().zip(self.0).zip(other.0).rev() {
-            let (sum, c1) = if subtract { a.overflowing_sub(b) } else { a.overflowing_add(b) };
-            let (sum, c2) =
-                if subtract { sum.overflowing_sub(carry.into()) } else { sum.overflowing_add(carry.into()) };
-            *to = sum;
-            carry = c1 || c2;
-        }
-        Self(out)
-    }
-
-    fn bytes(self) -> Vec<u8> {
-        self.0.iter().flat_map(|w| w.to_be_bytes()).collect()
-    }
 }
 
 /// A prepared change: store its writes, then install it.
@@ -206,14 +173,17 @@ impl Pins {
     }
 
     fn standing_objections(&self, rows: &[(Msisdn, Vec<u8>)]) -> Vec<Vec<u8>> {
-        let pins = rows.iter().filter_map(|(number, row)| decode_row(self.unmac(row, number.as_str())?));
+        let pins = rows
+            .iter()
+            .filter_map(|(number, row)| row::decode_row(row::unmac(&self.keys.mac, row, number.as_str())?));
         pins.flat_map(|(pin, _)| pin.standing).map(|standing| standing.bytes).collect()
     }
 
     fn read(&mut self, rows: &[(Msisdn, Vec<u8>)], meta: Option<&[u8]>) -> Result<(), String> {
         for (number, row) in rows {
-            let body = self.unmac(row, number.as_str()).ok_or("a pin's MAC does not verify")?;
-            let (pin, wrapped) = decode_row(body).ok_or("a pin does not decode")?;
+            let body =
+                row::unmac(&self.keys.mac, row, number.as_str()).ok_or("a pin's MAC does not verify")?;
+            let (pin, wrapped) = row::decode_row(body).ok_or("a pin does not decode")?;
             if pin.state.number != *number {
                 return Err("a pin stands under another number".into());
             }
@@ -224,8 +194,9 @@ impl Pins {
         let Some(meta) = meta else {
             return if rows.is_empty() { Ok(()) } else { Err("pins without their sum".into()) };
         };
-        let body = self.unmac(meta, META).ok_or("the MAC over the sum of the pins does not verify")?;
-        let (followed, set) = decode_meta(body).ok_or("the sum of the pins does not decode")?;
+        let body = row::unmac(&self.keys.mac, meta, META)
+            .ok_or("the MAC over the sum of the pins does not verify")?;
+        let (followed, set) = row::decode_meta(body).ok_or("the sum of the pins does not decode")?;
         if set != self.set.bytes() {
             return Err("the pins do not add up: rows are missing, doubled or older than the newest".into());
         }
@@ -458,7 +429,7 @@ impl Pins {
         wrapped: Vec<(Imsi, Vec<u8>)>,
         mut writes: Vec<Write>,
     ) -> Result<PinChange, Refusal> {
-        let row = self.mac(&encode_row(&pin, &wrapped), number.as_str());
+        let row = row::mac(&self.keys.mac, &row::encode_row(&pin, &wrapped), number.as_str());
         let held = self.hold(pin, wrapped, &row)?;
         let without = match self.held.get(&number) {
             Some(old) => self.set.combine(old.row_hash, true),
@@ -504,19 +475,7 @@ impl Pins {
             .uint(followed.time)
             .bytes(&set.bytes())
             .done();
-        Write::Put(Key::Meta(META), Row::Bytes(self.mac(&body, META)))
-    }
-
-    /// Body ‖ HMAC, bound to the row's name.
-    fn mac(&self, body: &[u8], name: &str) -> Vec<u8> {
-        let mac = hmac_sha256(&self.keys.mac, &[b"simward.pin.row.1\0", name.as_bytes(), b"\0", body]);
-        [body, &mac].concat()
-    }
-
-    fn unmac<'a>(&self, row: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let (body, mac) = row.split_last_chunk::<32>()?;
-        let good = hmac_sha256(&self.keys.mac, &[b"simward.pin.row.1\0", name.as_bytes(), b"\0", body]);
-        keys::secret::same(&good, mac).then_some(body)
+        Write::Put(Key::Meta(META), Row::Bytes(row::mac(&self.keys.mac, &body, META)))
     }
 }
 
@@ -524,36 +483,4 @@ impl Pins {
 fn known_cards(pin: &Pin) -> impl Iterator<Item = &Card> {
     let reserved = pin.state.moved.as_ref().and_then(|m| m.reserved.as_ref());
     pin.state.slots.iter().map(|s| &s.card).chain(reserved)
-}
-
-fn encode_row(pin: &Pin, wrapped: &[(Imsi, Vec<u8>)]) -> Vec<u8> {
-    Writer::new()
-        .array(2)
-        .bytes(&pin.encode())
-        .list(wrapped, |w, (imsi, keys)| w.array(2).text(imsi.as_str()).bytes(keys))
-        .done()
-}
-
-fn decode_row(body: &[u8]) -> Option<PinRow> {
-    whole(body, |r| {
-        r.array(2)?;
-        let pin = Pin::decode(r.bytes()?)?;
-        let mut wrapped = Vec::new();
-        for _ in 0..r.list(32, "number of keys")? {
-            r.array(2)?;
-            let imsi = r.text()?.parse().map_err(|_| deed::Reason::Encoding("IMSI"))?;
-            wrapped.push((imsi, r.bytes()?.to_vec()));
-        }
-        Ok((pin, wrapped))
-    })
-    .ok()
-}
-
-fn decode_meta(body: &[u8]) -> Option<(Followed, Vec<u8>)> {
-    whole(body, |r| {
-        r.array(4)?;
-        let followed = Followed { size: r.uint()?, root: r.array_of()?, time: r.uint()? };
-        Ok((followed, r.bytes()?.to_vec()))
-    })
-    .ok()
 }

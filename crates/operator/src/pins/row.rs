@@ -1,0 +1,55 @@
+//! A pin as the enforcement point stores it: its bytes, its cards' wrapped keys, and a MAC bound to the row's name.
+
+use super::Followed;
+use deed::cbor::{Writer, whole};
+use deed::pin::Pin;
+use keys::Secret;
+use keys::digest::hmac_sha256;
+use wire::Imsi;
+
+/// A pin and the wrapped keys of its cards, as a row holds them.
+pub(super) type PinRow = (Pin, Vec<(Imsi, Vec<u8>)>);
+
+pub(super) fn encode_row(pin: &Pin, wrapped: &[(Imsi, Vec<u8>)]) -> Vec<u8> {
+    Writer::new()
+        .array(2)
+        .bytes(&pin.encode())
+        .list(wrapped, |w, (imsi, keys)| w.array(2).text(imsi.as_str()).bytes(keys))
+        .done()
+}
+
+pub(super) fn decode_row(body: &[u8]) -> Option<PinRow> {
+    whole(body, |r| {
+        r.array(2)?;
+        let pin = Pin::decode(r.bytes()?)?;
+        let mut wrapped = Vec::new();
+        for _ in 0..r.list(32, "number of keys")? {
+            r.array(2)?;
+            let imsi = r.text()?.parse().map_err(|_| deed::Reason::Encoding("IMSI"))?;
+            wrapped.push((imsi, r.bytes()?.to_vec()));
+        }
+        Ok((pin, wrapped))
+    })
+    .ok()
+}
+
+pub(super) fn decode_meta(body: &[u8]) -> Option<(Followed, Vec<u8>)> {
+    whole(body, |r| {
+        r.array(4)?;
+        let followed = Followed { size: r.uint()?, root: r.array_of()?, time: r.uint()? };
+        Ok((followed, r.bytes()?.to_vec()))
+    })
+    .ok()
+}
+
+/// Body ‖ HMAC, bound to the row's name.
+pub(super) fn mac(key: &Secret<[u8; 32]>, body: &[u8], name: &str) -> Vec<u8> {
+    let mac = hmac_sha256(key, &[b"simward.pin.row.1\0", name.as_bytes(), b"\0", body]);
+    [body, &mac].concat()
+}
+
+pub(super) fn unmac<'a>(key: &Secret<[u8; 32]>, row: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let (body, mac) = row.split_last_chunk::<32>()?;
+    let good = hmac_sha256(key, &[b"simward.pin.row.1\0", name.as_bytes(), b"\0", body]);
+    keys::secret::same(&good, mac).then_some(body)
+}
