@@ -15,6 +15,10 @@ use wire::apdu::{Command, Status};
 /// GSM and 3G security contexts; the others (VGCS, GBA, local keys) are not here.
 const GSM_CONTEXT: u8 = 0x80;
 const UMTS_CONTEXT: u8 = 0x81;
+/// P2 of the contexts that come later (TS 31.102 §7.1.2): voice group, bootstrapping, local key.
+const VGCS_VBS_CONTEXT: u8 = 0x82;
+const GBA_CONTEXT: u8 = 0x84;
+const LOCAL_KEY_CONTEXT: u8 = 0x86;
 
 /// Answers a challenge, for whoever gave the PIN.
 pub(crate) fn authenticate<M: Medium, A: Anchor>(
@@ -45,6 +49,7 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
             let autn = autn.try_into().map_err(|_| Status::WRONG_LENGTH)?;
             umts_context(live, rand, autn, rng).map(Answer::Held)
         }
+        VGCS_VBS_CONTEXT | GBA_CONTEXT | LOCAL_KEY_CONTEXT => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
         _ => Err(Status::WRONG_P1_P2),
     }
 }

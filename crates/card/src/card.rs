@@ -209,8 +209,10 @@ fn run<M: Medium, A: Anchor>(
             live.commit(&[change], rng).map(|()| Answer::Done)
         }
         (Class::Interindustry, Ins::UPDATE_RECORD) => {
-            let change = update_record(command, &live.state, session)?;
-            live.commit(&[change], rng).map(|()| Answer::Done)
+            let (change, pointer) = update_record(command, &live.state, session)?;
+            live.commit(&[change], rng)?;
+            session.record = pointer.unwrap_or(session.record);
+            Ok(Answer::Done)
         }
         (
             Class::Interindustry,

@@ -12,6 +12,8 @@ struct Place<'a> {
     offset: usize,
     /// What lies there, to the end of the file or of the record.
     bytes: &'a [u8],
+    /// Where the record pointer goes if the command succeeds; a record named by its number does not move it.
+    pointer: Option<u8>,
 }
 
 /// READ BINARY.
@@ -47,24 +49,24 @@ pub(crate) fn read_record(
     session: &mut Session,
 ) -> Result<Answer, Status> {
     let place = record(command, state, session, |e| e.rule.read())?;
-    if command.le.is_some_and(|le| usize::from(le) == place.bytes.len()) {
-        Ok(Answer::Data(place.bytes.to_vec()))
-    } else {
-        Err(Status::exact(place.bytes.len()))
+    if command.le.is_none_or(|le| usize::from(le) != place.bytes.len()) {
+        return Err(Status::exact(place.bytes.len()));
     }
+    session.record = place.pointer.unwrap_or(session.record);
+    Ok(Answer::Data(place.bytes.to_vec()))
 }
 
-/// UPDATE RECORD: the change that has to be made durable.
+/// UPDATE RECORD: the change that has to be made durable, and where the record pointer goes once it is.
 pub(crate) fn update_record(
     command: &Command<'_>,
     state: &State,
     session: &mut Session,
-) -> Result<Change, Status> {
+) -> Result<(Change, Option<u8>), Status> {
     let place = record(command, state, session, |e| e.rule.update())?;
     if command.data.len() != place.bytes.len() {
         return Err(Status::WRONG_LENGTH);
     }
-    place.change(command.data)
+    Ok((place.change(command.data)?, place.pointer))
 }
 
 impl Place<'_> {
@@ -106,7 +108,7 @@ fn binary<'a>(
     let content = state.file(entry.ef).ok_or(Status::FILE_NOT_FOUND)?;
     match content.get(offset..) {
         None | Some([]) => Err(Status::OUT_OF_RANGE),
-        Some(bytes) => Ok(Place { entry, offset, bytes }),
+        Some(bytes) => Ok(Place { entry, offset, bytes, pointer: None }),
     }
 }
 
@@ -141,10 +143,8 @@ fn record<'a>(
     if number == 0 || number > count {
         return Err(Status::RECORD_NOT_FOUND);
     }
-    if command.p2 & 0x07 != 0x04 {
-        session.record = number;
-    }
+    let pointer = (command.p2 & 0x07 != 0x04).then_some(number);
     let offset = (usize::from(number) - 1) * len;
     let bytes = content.get(offset..offset + len).ok_or(Status::RECORD_NOT_FOUND)?;
-    Ok(Place { entry, offset, bytes })
+    Ok(Place { entry, offset, bytes, pointer })
 }

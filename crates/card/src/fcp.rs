@@ -27,7 +27,7 @@ pub(crate) fn dir(dir: Dir, state: &State) -> Vec<u8> {
         Dir::GsmAccess => {}
     }
     put(&mut fcp, 0x8a, &[ACTIVATED]);
-    put(&mut fcp, 0x8b, &rule(dir.arr(), Rule::Directory));
+    put(&mut fcp, 0x8b, &rule(dir.parent().arr(), Rule::Directory));
     put(&mut fcp, 0xc6, &pin_status(state));
     tlv(0x62, &fcp)
 }

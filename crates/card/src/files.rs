@@ -145,8 +145,7 @@ const MSISDN_RECORD: u8 = 28;
 
 macro_rules! files {
     ($($ef:ident, $dir:ident, $fid:literal, $sfi:literal, $shape:expr, $rule:ident;)*) => {
-        /// Every EF of the card. EF.DEED is ours: 2F1D lies among the identifiers that TS 102 221 §8.6 leaves to
-        /// the issuer under the MF.
+        /// Every EF of the card. EF.DEED is ours: 2F1D, an identifier that no standard gives a file under the MF.
         pub(crate) const FILES: &[Entry] = &[$(
             Entry { ef: Ef::$ef, dir: Dir::$dir, fid: $fid, sfi: $sfi, shape: $shape, rule: Rule::$rule },
         )*];

@@ -105,6 +105,10 @@ fn change<M: Medium, A: Anchor>(
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, Status> {
     let (old, new) = two(command)?;
+    if which == Which::Adm && command.data.last() == Some(&0xff) {
+        // An administrative code has eight digits; padding would make it a short one.
+        return Err(Status::WRONG_DATA);
+    }
     if !live.state.credential(which).enabled {
         return Err(Status::INVALIDATED);
     }

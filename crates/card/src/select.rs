@@ -37,10 +37,12 @@ pub(crate) fn select(command: &Command<'_>, state: &State, session: &mut Session
     };
     // P2: b7 b6 what happens to the application, b5 to b3 what is returned (table 11.2). Tools older than the UICC
     // ask for file control information with 00 and take the FCP for it.
-    let terminate = match command.p2 & 0xe0 {
-        0x00 => false,
-        0x40 => true,
-        _ => return Err(Status::WRONG_P1_P2),
+    let terminate = match (command.p1, command.p2 & 0xe0) {
+        (0x04, 0x40) => true,
+        (0x04, 0x00) => false,
+        (0x04, _) | (_, 0x80..) => return Err(Status::WRONG_P1_P2),
+        // They mean something with selection by name alone.
+        _ => false,
     };
     let wanted = match command.p2 & 0x1c {
         0x00 | 0x04 => true,

@@ -1,7 +1,7 @@
 //! A history to hand over: everything somebody needs to check a number offline, in one strict file.
 //!
 //! `[1, [SignedManifest…], tag0(32), [[event, index, [hash…]]…], checkpoint]`. Every byte is covered by a hash or a
-//! signature that the check looks at.
+//! signature that the check looks at, but for signature lines of keys that the policy does not name.
 
 use crate::cbor::{Writer, whole};
 use crate::defence::{Defence, stands};

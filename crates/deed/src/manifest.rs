@@ -257,9 +257,23 @@ impl Manifest {
         self.delays.iter().find(|d| d.kind == kind && d.class == class).map(|d| d.seconds)
     }
 
+    /// One key is one voice: under two offices it would be two.
+    fn check_roles(&self) -> Result<(), Reason> {
+        for (i, role) in self.roles.iter().enumerate() {
+            if self.roles.iter().take(i).any(|other| other.kind == role.kind && other.key == role.key) {
+                return Err(Reason::Limit("one key in one role twice"));
+            }
+        }
+        Ok(())
+    }
+
     /// Its log policy, whose quorum must leave no room for a split view: k ≥ 1 + ⌊2n/3⌋.
     pub fn policy(&self) -> Result<Policy, Reason> {
         let policy = Policy::parse(&self.log_policy).map_err(|e| Reason::Log(e.to_string()))?;
+        if policy.logs().len() != 1 {
+            // Places in the log are compared, and that means something within one log only.
+            return Err(Reason::Log("the policy must name one log".into()));
+        }
         let (k, n) = (policy.smallest_quorum(), policy.witnesses().len());
         if k < 1 + 2 * n / 3 {
             return Err(Reason::Log("the quorum is too small to exclude split views".into()));
@@ -328,6 +342,7 @@ impl Manifests {
                 return Err(Reason::Root);
             }
             let policy = manifest.policy()?;
+            manifest.check_roles()?;
             prev = manifest.id();
             expected = manifest.next_root;
             out.push((prev, manifest, policy));

@@ -34,11 +34,18 @@ impl Objection {
             let (body, span) = r.spanned(|r| Body::read(kind, r))?;
             match &body {
                 Body::Vetoed { .. } => {}
-                Body::Held { silenced, .. } if silenced.is_empty() => {}
+                Body::Held { bits, silenced, .. } if silenced.is_empty() && !bits.is_empty() => {}
                 _ => return Err(Reason::Role("only a veto or a hold is an objection")),
             }
             Ok(Self { deed_id, body, body_bytes: span.to_vec(), proof: Proof::read(r)? })
         })
+    }
+
+    /// Whether an event carries it. The evidence may differ: an ES256 signature has two forms, and anybody can make the
+    /// other one.
+    pub fn is_carried_by(&self, body_bytes: &[u8], proofs: &[Proof]) -> bool {
+        self.body_bytes == body_bytes
+            && proofs.iter().any(|p| p.signer == self.proof.signer && p.as_of == self.proof.as_of)
     }
 
     /// Its bytes.

@@ -11,7 +11,7 @@ use crate::log::proof::{LoggedLeaf, TlogProof};
 use crate::manifest::Manifests;
 use crate::objection::Objection;
 use crate::record::{Card, Place};
-use crate::rules::{ends, objector};
+use crate::rules::{ends, objector, signed_since_lifted};
 use crate::state::{Consenter, State, bit, forbidding_bit};
 use crate::verify::{check, step};
 use crate::wait::{CLOSING, LATEST_COMMIT, RESERVE};
@@ -198,9 +198,8 @@ impl Pin {
         if seen_by > expiry.saturating_add(LATEST_COMMIT) {
             return Err(Reason::Log("logged long after the request had expired".into()));
         }
-        if self.closing.is_some_and(|c| c.request == *request && seen_by > c.at.after(CLOSING).0) {
-            return Err(Reason::Log("not logged within 15 minutes of being written".into()));
-        }
+        // A closing that has run out is no reason by itself: whoever objected since stands in the way above, and while
+        // nobody could object, as when the node was down, nobody was told anything.
         Ok(())
     }
 
@@ -223,7 +222,7 @@ impl Pin {
         self.standing.retain(|s| match &s.against {
             Against::Request(request) => Some(*request) == live,
             Against::Bits(_) => Objection::decode(&s.bytes)
-                .map_or(true, |o| o.body_bytes != event.body_bytes || !event.proofs.contains(&o.proof)),
+                .map_or(true, |o| !o.is_carried_by(&event.body_bytes, &event.proofs)),
         });
         if self.closing.is_some_and(|c| Some(c.request) != live) {
             self.closing = None;
@@ -253,12 +252,6 @@ impl Pin {
         if objection.deed_id != self.state.deed_id {
             return Err(Reason::OtherDeed);
         }
-        if self.standing.iter().any(|s| s.bytes == bytes) {
-            return Ok(Objected::InTime);
-        }
-        if self.standing.len() >= 64 {
-            return Err(Reason::Limit("number of standing objections"));
-        }
         let (manifest, _) = manifests.get(&self.state.manifest)?;
         let Objection { body, body_bytes, proof, .. } = &objection;
         let signer = check(verifier, manifest, Some(&self.state), body.kind(), body, body_bytes, proof)?;
@@ -272,6 +265,7 @@ impl Pin {
             }
             Body::Held { bits, .. } => {
                 who.may_hold(bits)?;
+                signed_since_lifted(&self.state, proof, bits)?;
                 (Against::Bits(bits.clone()), ends(&self.state, bits, who.place))
             }
             _ => return Err(Reason::Role("only a veto or a hold is an objection")),
@@ -281,8 +275,25 @@ impl Pin {
             self.late |= who.place.bit();
             return Ok(Objected::TooLate);
         }
+        // Only what adds something for its place is remembered, so that nobody can fill the memory and lock others out:
+        // at most nine bits and one veto for each place.
+        if self.adds_nothing(&against, who.place) {
+            return Ok(Objected::InTime);
+        }
         self.standing.push(Standing { bytes: bytes.to_vec(), place: who.place, against });
         Ok(Objected::InTime)
+    }
+
+    /// Whether all that an objection is against already stands, from the same place.
+    fn adds_nothing(&self, against: &Against, place: Place) -> bool {
+        let mine = || self.standing.iter().filter(|s| s.place == place).map(|s| &s.against);
+        match against {
+            Against::Request(_) => mine().any(|a| a == against),
+            Against::Bits(bits) => bits.iter().all(|bit| {
+                self.state.held_from(*bit, place)
+                    || mine().any(|a| matches!(a, Against::Bits(standing) if standing.contains(bit)))
+            }),
+        }
     }
 
     /// Writes that this commit is about to be logged. An objection before this wins; one after it is too late.

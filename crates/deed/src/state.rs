@@ -163,6 +163,8 @@ pub struct State {
     pub factors: Vec<FactorState>,
     /// For each hold bit, the places that set it, as bits.
     pub holds: [u8; 9],
+    /// For each hold bit, the last event that lifted it; 0 for none.
+    pub lifted: [u64; 9],
     /// For each place, the last event with a veto or hold from there; 0 for none.
     pub objected: [u64; 5],
     /// The live request.
@@ -213,6 +215,11 @@ impl State {
     pub fn held(&self, bit: u64, over: Option<Place>) -> bool {
         let ignored = over.map_or(0, Place::bit);
         usize::try_from(bit).ok().and_then(|b| self.holds.get(b)).is_some_and(|set| set & !ignored != 0)
+    }
+
+    /// Whether a hold bit stands from a place.
+    pub fn held_from(&self, bit: u64, place: Place) -> bool {
+        usize::try_from(bit).ok().and_then(|b| self.holds.get(b)).is_some_and(|set| set & place.bit() != 0)
     }
 
     /// The hold bits that stand.
@@ -267,7 +274,8 @@ impl State {
                     .uint(f.last_seq)
                     .uint(flags)
             })
-            .array(14);
+            .array(23);
+        let w = self.lifted.iter().fold(w, |w, seq| w.uint(*seq));
         let w = self.holds.iter().fold(w, |w, set| w.uint(u64::from(*set)));
         let w = self.objected.iter().fold(w, |w, seq| w.uint(*seq));
         let w = match &self.live {
@@ -314,7 +322,11 @@ impl State {
             for _ in 0..r.list(MAX_FACTORS, "number of factors")? {
                 factors.push(read_factor(r)?);
             }
-            r.array(14)?;
+            r.array(23)?;
+            let mut lifted = [0; 9];
+            for seq in &mut lifted {
+                *seq = r.uint()?;
+            }
             let mut holds = [0; 9];
             for set in &mut holds {
                 *set = u8::try_from(r.uint()?).map_err(|_| Reason::Encoding("holds"))?;
@@ -342,6 +354,7 @@ impl State {
                 slots,
                 factors,
                 holds,
+                lifted,
                 objected,
                 live,
                 moved,

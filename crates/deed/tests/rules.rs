@@ -1,7 +1,7 @@
 //! The rules of the deed, refusals first. Each test's name is the sentence it proves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use deed::event::{AsOf, Body, Evidence, Source, assemble};
+use deed::event::{AsOf, Body, Event, Evidence, Source, assemble};
 use deed::log::proof::TlogProof;
 use deed::pin::{Against, Objected, Pin, Serve};
 use deed::record::{Change, Factor, FactorKey, Place, Purpose};
@@ -763,7 +763,7 @@ fn an_objection_after_the_closing_is_too_late_and_holds_the_next_change() {
 }
 
 #[test]
-fn a_closing_that_is_not_logged_in_time_ends_the_request() {
+fn after_a_closing_has_run_out_objections_count_again() {
     let (mut world, mut pin, request, commit) = about_to_commit();
     pin.close(&Portable, &world.manifests, &commit, UnixTime(world.now)).unwrap();
     world.now += 16 * MINUTE;
@@ -772,10 +772,14 @@ fn a_closing_that_is_not_logged_in_time_ends_the_request() {
     let mut objected = pin.clone();
     let answer = objected.object(&Portable, &world.manifests, &objection, UnixTime(world.now)).unwrap();
     assert_eq!(answer, Objected::InTime);
+    let again = world.event(&Event::decode(&commit).unwrap().body, &Event::decode(&commit).unwrap().proofs);
+    assert_eq!(code(pin.clone().close(&Portable, &world.manifests, &again, UnixTime(world.now))), "log");
     world.push_bytes(commit.clone()).unwrap();
     let proof = world.proof(world.state().seq());
-    let refused = Pin::accept(&Portable, &world.manifests, &world.roll, Some(pin), &commit, Some(&proof));
-    assert_eq!(code(refused), "log");
+    let accept =
+        |pin| Pin::accept(&Portable, &world.manifests, &world.roll, Some(pin), &commit, Some(&proof));
+    assert_eq!(code(accept(objected)), "objected");
+    accept(pin).unwrap();
 }
 
 #[test]
@@ -1102,8 +1106,8 @@ fn the_published_vectors_are_what_the_rules_say() {
             an_objection_after_the_closing_is_too_late_and_holds_the_next_change,
         ),
         (
-            "a_closing_that_is_not_logged_in_time_ends_the_request",
-            a_closing_that_is_not_logged_in_time_ends_the_request,
+            "after_a_closing_has_run_out_objections_count_again",
+            after_a_closing_has_run_out_objections_count_again,
         ),
         (
             "a_suspension_handed_in_directly_acts_before_any_chain_or_log",

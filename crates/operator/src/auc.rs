@@ -84,6 +84,8 @@ pub struct Facts<'a> {
     pub memory: &'a Memory,
     /// The newest time that a quorum of witnesses vouches for: what pins are asked at.
     pub now_witnessed: UnixTime,
+    /// Whether [`Memory::admits`] it.
+    pub admitted: bool,
     /// SEQ taken for this command; the next one for a resynchronisation.
     pub seq: Option<u64>,
 }
@@ -110,6 +112,17 @@ pub struct Remember {
 impl Memory {
     fn counts(&self, imsi: &Imsi, now: UnixTime) -> (u32, u32) {
         self.0.get(imsi).filter(|l| l.minute == now.0 / 60).map_or((0, 0), |l| (l.vectors, l.resyncs))
+    }
+
+    /// Whether a command may be answered at all: looked at before a sequence number is spent on it.
+    pub fn admits(&self, command: &Command, now: UnixTime) -> bool {
+        let (vectors, resyncs) = self.counts(&command.imsi(), now);
+        let outstanding = |rand| self.outstanding(&command.imsi(), rand);
+        vectors < PER_MINUTE
+            && match command {
+                Command::Resync { rand, .. } => resyncs < RESYNC_PER_MINUTE && outstanding(rand),
+                _ => true,
+            }
     }
 
     fn outstanding(&self, imsi: &Imsi, rand: &[u8; 16]) -> bool {
@@ -149,14 +162,9 @@ impl Memory {
 pub fn decide(
     facts: &Facts<'_>,
     command: &Command,
-    now: UnixTime,
     rng: &mut impl CryptoRng,
 ) -> Result<(Changes, Remember, Reply), Refusal> {
     let imsi = command.imsi();
-    let (vectors, resyncs) = facts.memory.counts(&imsi, now);
-    if vectors > PER_MINUTE || resyncs > RESYNC_PER_MINUTE {
-        return Err(Refusal::refused("rate", "this card is authenticated more often than any phone needs"));
-    }
     let line = match facts.pins.serve(&imsi, facts.now_witnessed) {
         Served::Line(line) => line,
         Served::EmergencyOnly => {
@@ -164,6 +172,14 @@ pub fn decide(
         }
         Served::Refused { code, why } => return Err(Refusal::refused(code, why)),
     };
+    if !facts.admitted {
+        return Err(match command {
+            Command::Resync { rand, .. } if !facts.memory.outstanding(&imsi, rand) => {
+                Refusal::refused("auts", "no challenge of ours is outstanding with this RAND")
+            }
+            _ => Refusal::refused("rate", "this card is authenticated more often than any phone needs"),
+        });
+    }
     match command {
         Command::Gsm { count, .. } => {
             if line.held(bit::TWO_G) {
@@ -192,12 +208,10 @@ pub fn decide(
             Ok((Changes::default(), remember, Reply::Umts(Box::new(quintuplet))))
         }
         Command::Resync { rand, auts, .. } => {
-            if !facts.memory.outstanding(&imsi, rand) {
-                return Err(Refusal::refused("auts", "no challenge of ours is outstanding with this RAND"));
-            }
             let sqn_ms = line.milenage.open_auts(rand, auts);
             let sqn_ms = sqn_ms.ok_or_else(|| Refusal::refused("auts", "MAC-S does not verify"))?;
-            // TS 33.102 §6.3.5: the ledger moves only if the next SQN would not be accepted anyway; it never falls.
+            // TS 33.102 §6.3.5: the ledger moves only if the next SQN would not be accepted anyway. It never falls, though
+            // one that is over Δ ahead of the card would have to: the rate limit keeps it from getting there for years.
             let next = facts.seq.unwrap_or(0);
             let changes = if next > sqn_ms.seq() {
                 Changes::default()

@@ -5,7 +5,7 @@ use crate::Refusal;
 use crate::alarm::tail;
 use crate::store::{Changes, Key, NoticeRow, NumberRow, Row, Write};
 use deed::cbor::{Writer, whole};
-use deed::event::{AsOf, Body, Event, Issued, Proof, assemble, head};
+use deed::event::{AsOf, Body, Event, Issued, Proof, Source, assemble};
 use deed::log::Leaf;
 use deed::log::proof::TlogProof;
 use deed::manifest::Manifests;
@@ -37,6 +37,10 @@ pub struct Facts<'a> {
     pub roll: &'a Secret<[u8; 32]>,
     /// The number's state; `None` before its first event.
     pub state: Option<&'a State>,
+    /// How many leaves the log has: the next one's place.
+    pub log_size: u64,
+    /// The newest time that a quorum of witnesses vouches for.
+    pub witnessed: UnixTime,
 }
 
 /// What may be asked.
@@ -84,6 +88,8 @@ pub enum Command {
 pub struct Reply {
     /// New events, in order.
     pub events: Vec<Vec<u8>>,
+    /// Their leaves.
+    pub leaves: Vec<Leaf>,
     /// The state after them.
     pub state: State,
 }
@@ -95,13 +101,26 @@ pub fn decide(
     now: UnixTime,
     rng: &mut impl CryptoRng,
 ) -> Result<(Changes, Reply), Refusal> {
-    let mut draft = Draft { facts, state: facts.state.cloned(), changes: Vec::new(), events: Vec::new() };
+    let mut draft = Draft {
+        facts,
+        state: facts.state.cloned(),
+        changes: Vec::new(),
+        events: Vec::new(),
+        leaves: Vec::new(),
+    };
     match command {
         Command::Issue { body, proofs } => draft.issue(body, proofs, now, rng)?,
         Command::Request { intent } => {
+            if intent.expiry <= facts.witnessed.0 {
+                return Err(Reason::Intent("over before it is asked for").into());
+            }
             let body = Body::Requested { intent: intent.clone() };
             draft.signed_by_service(&body, rng)?;
             draft.notify(now, rng)?;
+        }
+        Command::Statement { proofs, .. } if proofs.is_empty() => {
+            // Before anything is looked at: what a number's state forbids is nobody's business who has signed nothing.
+            return Err(Reason::Missing("a signature").into());
         }
         Command::Statement { kind, body, proofs } => {
             let body = match kind {
@@ -145,6 +164,7 @@ struct Draft<'a> {
     state: Option<State>,
     changes: Vec<Write>,
     events: Vec<Vec<u8>>,
+    leaves: Vec<Leaf>,
 }
 
 impl Draft<'_> {
@@ -166,6 +186,10 @@ impl Draft<'_> {
     ) -> Result<(), Refusal> {
         if self.state.is_some() {
             return Err(Reason::LivingDeed.into());
+        }
+        if issued.source != Source::New {
+            // Their probation would never end: nothing here proves yet that it is over (event 7's `origin`).
+            return Err(Reason::NotYet("ported and claimed numbers").into());
         }
         let body = Body::Issued(issued.clone());
         let mut all = vec![self.facts.signers.issuer.proof(&[0; 32], AsOf::NOTHING, &body)];
@@ -194,7 +218,9 @@ impl Draft<'_> {
         let state = step(&Portable, self.facts.manifests, self.state.take(), &bytes)?;
         let leaf = deed::pin::leaf(self.facts.roll, &state, seq);
         let leaf: Leaf = leaf.ok_or_else(|| Refusal::Broken("an event without a head".into()))?;
-        self.changes.push(Write::Event { deed: state.deed_id, seq, bytes: bytes.clone(), leaf });
+        let place = self.facts.log_size + self.events.len() as u64;
+        self.changes.push(Write::Event { deed: state.deed_id, seq, bytes: bytes.clone(), leaf, place });
+        self.leaves.push(leaf);
         self.events.push(bytes);
         self.state = Some(state);
         Ok(())
@@ -230,7 +256,7 @@ impl Draft<'_> {
 
     fn done(self) -> Result<(Changes, Reply), Refusal> {
         let state = self.state.ok_or_else(|| Refusal::refused("unknown", "no such number"))?;
-        Ok((Changes(self.changes), Reply { events: self.events, state }))
+        Ok((Changes(self.changes), Reply { events: self.events, leaves: self.leaves, state }))
     }
 }
 
@@ -250,6 +276,9 @@ pub fn describe(intent: &Intent) -> String {
 fn ending(digits: &str) -> &str {
     digits.get(digits.len().saturating_sub(4)..).unwrap_or(digits)
 }
+
+/// Most waits kept for a request: each is tried as a whole commit.
+const MOST_WAITS: usize = 8;
 
 /// The waits begun for one request: `[[start_seq, early]…]`, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -280,12 +309,12 @@ impl Waits {
         let live = state.live.as_ref()?;
         let last_consent = live.consents.iter().map(|(_, seq)| *seq).max()?;
         let start = last_consent.max(live.notified?);
-        (!self.0.iter().any(|(seq, _)| *seq == start) && self.0.len() < 64).then_some(start)
+        (!self.0.iter().any(|(seq, _)| *seq == start) && self.0.len() < MOST_WAITS).then_some(start)
     }
 }
 
-/// The deed an event belongs to and its place there, for whoever looks for events in a heap.
-pub fn place(bytes: &[u8]) -> Option<(Digest, u64, Digest)> {
+/// The deed an event belongs to and its place there.
+pub fn place(bytes: &[u8]) -> Option<(Digest, u64)> {
     let event = Event::decode(bytes).ok()?;
-    Some((event.deed(), event.seq, head(bytes)))
+    Some((event.deed(), event.seq))
 }

@@ -17,6 +17,14 @@ pub enum Refusal {
         /// In words.
         why: String,
     },
+    /// Not yet: so many witnessed seconds are missing.
+    #[error("refused (wait): {why}")]
+    Wait {
+        /// In words.
+        why: String,
+        /// How many.
+        missing: u64,
+    },
     /// Our store or our bug: wake someone.
     #[error("broken: {0}")]
     Broken(String),
@@ -34,6 +42,7 @@ impl Refusal {
             Self::Malformed(_) => "malformed",
             Self::OutOfPlace(_) => "out-of-place",
             Self::Refused { code, .. } => code,
+            Self::Wait { .. } => "wait",
             Self::Broken(_) => "broken",
         }
     }
@@ -41,6 +50,9 @@ impl Refusal {
 
 impl From<deed::Refusal> for Refusal {
     fn from(refusal: deed::Refusal) -> Self {
+        if let deed::Reason::Wait { waited, needed } = &refusal.reason {
+            return Self::Wait { missing: needed.saturating_sub(*waited), why: refusal.to_string() };
+        }
         Self::Refused { code: refusal.reason.code(), why: refusal.to_string() }
     }
 }

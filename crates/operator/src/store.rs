@@ -106,6 +106,9 @@ pub struct AlarmRow {
     pub text: String,
 }
 
+/// How long the same alarm is not raised again, in seconds.
+pub const ALARM_AGAIN: u64 = 86_400;
+
 /// One thing to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
@@ -119,8 +122,17 @@ pub enum Write {
         seq: u64,
         /// The event.
         bytes: Vec<u8>,
-        /// Its leaf, which gets the next place in the log.
+        /// Its leaf.
         leaf: Leaf,
+        /// The leaf's place in the log. Whatever the database has there or beyond is no leaf of ours and gives way.
+        place: u64,
+    },
+    /// Removes an event that somebody else wrote: one that no leaf of the log is of.
+    RemoveEvent {
+        /// The deed.
+        deed: Digest,
+        /// Place in the chain.
+        seq: u64,
     },
     /// Remembers the proof an event was accepted with.
     Proof {
@@ -147,7 +159,7 @@ pub enum Write {
     },
     /// Queues a notice.
     Notice(NoticeRow),
-    /// Raises an alarm, unless the same one is the newest of its code.
+    /// Raises an alarm, unless the same one was raised within a day.
     Alarm(AlarmRow),
 }
 
@@ -158,8 +170,8 @@ pub struct Changes(pub Vec<Write>);
 /// What became of one decision's changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Durable. Places of the leaves it appended.
-    Done(Vec<u64>),
+    /// Durable.
+    Done,
     /// Somebody else was first; decide again on fresh facts.
     Moved,
 }

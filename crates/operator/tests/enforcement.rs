@@ -85,12 +85,13 @@ impl Point {
     }
 
     fn ask(&mut self, command: Command) -> Result<(Changes, Reply), operator::Refusal> {
-        let wants = [(command.imsi(), command.sequence_numbers())];
-        let seq = self.store.reserve_sqn(&wants).unwrap()[0];
-        self.memory.count(&command, UnixTime(self.world.now));
         let now_witnessed = UnixTime(self.world.now);
-        let facts = Facts { pins: &self.pins, memory: &self.memory, now_witnessed, seq };
-        let (changes, remember, reply) = auc::decide(&facts, &command, now_witnessed, &mut self.rng)?;
+        let admitted = self.memory.admits(&command, now_witnessed);
+        self.memory.count(&command, now_witnessed);
+        let wants = [(command.imsi(), command.sequence_numbers())];
+        let seq = if admitted { self.store.reserve_sqn(&wants).unwrap()[0] } else { None };
+        let facts = Facts { pins: &self.pins, memory: &self.memory, now_witnessed, admitted, seq };
+        let (changes, remember, reply) = auc::decide(&facts, &command, &mut self.rng)?;
         self.memory.remember(command.imsi(), &remember);
         self.store.commit(std::slice::from_ref(&changes)).unwrap();
         Ok((changes, reply))
@@ -124,14 +125,17 @@ fn pins_read_back_as_they_were_and_answer_both_ways() {
     let (rows, meta) = (point.rows(), point.meta());
     let (mut pins, loaded) = point.load(&rows, Some(&meta));
     assert_eq!(loaded, Loaded::Whole);
-    let imsi = pins.resolve(&number()).unwrap();
-    assert_eq!(pins.number_of(&imsi), Some(number()));
+    let imsi = point.imsi();
+    assert_eq!((pins.resolve(&number()), pins.number_of(&imsi)), (None, None), "nor is anything resolved");
     assert!(
         matches!(pins.serve(&imsi, UnixTime(0)), Served::Refused { code: "replay", .. }),
         "not before it is current"
     );
     pins.set_current(true);
     assert!(matches!(pins.serve(&imsi, UnixTime(0)), Served::Line(_)));
+    assert_eq!((pins.resolve(&number()), pins.number_of(&imsi)), (Some(imsi), Some(number())));
+    pins.set_behind(number());
+    assert_eq!((pins.resolve(&number()), pins.number_of(&imsi)), (None, None));
 }
 
 #[test]
@@ -213,10 +217,11 @@ fn nobody_farms_vectors_or_resynchronisations() {
     assert_eq!(code(point.ask(Command::Gsm { imsi, count: 3 })), "rate");
     point.world.now += 60;
     point.ask(Command::Gsm { imsi, count: 3 }).unwrap();
+    let (rand, _) = point.challenge();
     for _ in 0..3 {
-        let _ = point.ask(Command::Resync { imsi, rand: [1; 16], auts: [0; 14] });
+        assert_eq!(code(point.ask(Command::Resync { imsi, rand, auts: [0; 14] })), "auts");
     }
-    assert_eq!(code(point.ask(Command::Resync { imsi, rand: [1; 16], auts: [0; 14] })), "rate");
+    assert_eq!(code(point.ask(Command::Resync { imsi, rand, auts: [0; 14] })), "rate");
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use crate::node::{Authenticated, Node};
 use operator::Refusal;
 use operator::auc::Command;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Most asks in one batch.
 const BATCH: usize = 512;
@@ -20,9 +20,15 @@ enum Ask {
     Stop,
 }
 
+/// Most jobs of the HTTP door waiting: a flood of them must not stand between a phone and its vector.
+const JOBS: usize = 64;
+
 /// A door's way to the committer.
 #[derive(Clone)]
-pub struct Handle(mpsc::SyncSender<Ask>);
+pub struct Handle {
+    asks: mpsc::SyncSender<Ask>,
+    jobs: Arc<Semaphore>,
+}
 
 /// The running thread.
 pub struct Committer {
@@ -36,7 +42,8 @@ impl Committer {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let thread =
             std::thread::Builder::new().name("committer".into()).spawn(move || run(node, &receiver))?;
-        Ok(Self { handle: Handle(sender), thread: Some(thread) })
+        let handle = Handle { asks: sender, jobs: Arc::new(Semaphore::new(JOBS)) };
+        Ok(Self { handle, thread: Some(thread) })
     }
 
     /// A way to it.
@@ -48,7 +55,7 @@ impl Committer {
 impl Drop for Committer {
     /// Lets what is queued finish, then stops.
     fn drop(&mut self) {
-        let _ = self.handle.0.send(Ask::Stop);
+        let _ = self.handle.asks.send(Ask::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -108,7 +115,7 @@ impl Handle {
     /// the future waits for the answer.
     pub fn authenticate(&self, command: Command) -> impl Future<Output = Authenticated> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        let queued = self.0.try_send(Ask::Authenticate(command, reply)).map_err(|_| overloaded());
+        let queued = self.asks.try_send(Ask::Authenticate(command, reply)).map_err(|_| overloaded());
         async move {
             queued?;
             answer.await.unwrap_or_else(|_| Err(stopped()))
@@ -120,11 +127,12 @@ impl Handle {
         &self,
         job: impl FnOnce(&mut Node) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let _place = self.jobs.try_acquire().map_err(|_| overloaded())?;
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |node| {
             let _ = reply.send(job(node));
         });
-        self.0.try_send(Ask::Run(job)).map_err(|_| overloaded())?;
+        self.asks.try_send(Ask::Run(job)).map_err(|_| overloaded())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -137,7 +145,7 @@ impl Handle {
         let job: Job = Box::new(move |node| {
             let _ = reply.send(job(node));
         });
-        self.0.send(Ask::Run(job)).map_err(|_| stopped())?;
+        self.asks.send(Ask::Run(job)).map_err(|_| stopped())?;
         answer.recv().unwrap_or_else(|_| Err(stopped()))
     }
 }

@@ -14,7 +14,7 @@
 
 use deed::cbor::{Writer, whole};
 use deed::class::Class;
-use deed::log::note::{TYPE_ED25519, VerifierKey};
+use deed::log::note::VerifierKey;
 use deed::manifest::{Delay, Manifest, Manifests, RoleKind, SignedManifest, Site};
 use deed::signer::RoleSigner;
 use keys::Secret;
@@ -23,6 +23,7 @@ use keys::sign::{Ed25519Key, Portable};
 use operator::consent::Signers;
 use operator::log::Log;
 use operator::pins::EnforcementKeys;
+use operator::store::Store;
 use operator::witness::{Seen, Witness};
 use rand_core::CryptoRng;
 use rustix::fs::{FlockOperation, flock};
@@ -30,7 +31,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use store::Sqlite;
+use std::time::Duration;
+use store::{Memory, Sqlite};
 
 /// The origin on which the owner's page is served by a loopback node.
 pub const ORIGIN: &str = "http://move.localhost:8740";
@@ -111,10 +113,13 @@ pub struct Deployment {
     pub desk_token: String,
     /// Lets the bureau draw cards.
     pub bureau_token: String,
-    /// The operator's database.
-    pub database: Sqlite,
+    /// The operator's database. One that does not open is replaced by an empty one in memory, and nothing is changed:
+    /// a destroyed database darkens no line.
+    pub database: Box<dyn Store>,
+    /// Why the database did not open.
+    pub database_fault: Option<String>,
     /// The enforcement point's own.
-    pub pin_store: Sqlite,
+    pub pin_store: Box<dyn Store>,
 }
 
 fn io(path: &Path) -> impl Fn(std::io::Error) -> StartError + '_ {
@@ -135,21 +140,34 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// A key file: 32 bytes in hexadecimal, made on first use.
-fn secret(path: &Path, rng: &mut impl CryptoRng) -> Result<Secret<[u8; 32]>, StartError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let mut bytes = [0; 32];
-            hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| damaged(path, "not a key"))?;
-            Ok(Secret::new(bytes))
+/// Key files: 32 bytes in hexadecimal. Made while a deployment is made; missing later, they are damage, since a new key
+/// in an old one's place would silently be another operator.
+struct KeyFiles<'a, R> {
+    rng: &'a mut R,
+    making: bool,
+}
+
+impl<R: CryptoRng> KeyFiles<'_, R> {
+    fn secret(&mut self, path: &Path) -> Result<Secret<[u8; 32]>, StartError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let mut bytes = [0; 32];
+                hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| damaged(path, "not a key"))?;
+                Ok(Secret::new(bytes))
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.making => {
+                let fresh = Secret::random(self.rng);
+                write_private(path, hex::encode(fresh.danger_expose()).as_bytes()).map_err(io(path))?;
+                Ok(fresh)
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(damaged(path, "is gone")),
+            Err(e) => Err(io(path)(e)),
         }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let fresh = Secret::random(rng);
-            write_private(path, hex::encode(fresh.danger_expose()).as_bytes()).map_err(io(path))?;
-            Ok(fresh)
-        }
-        Err(e) => Err(io(path)(e)),
     }
+}
+
+fn newest_roll_digest(manifests: &Manifests) -> [u8; 32] {
+    manifests.newest().map_or([0; 32], |(manifest, _)| manifest.roll_digest)
 }
 
 impl Deployment {
@@ -168,9 +186,11 @@ impl Deployment {
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| StartError::InUse(dir.to_path_buf()))?;
 
+        // The manifest is written last: while it is missing, the deployment is still being made.
+        let mut files = KeyFiles { making: !dir.join("manifest").exists(), rng };
         let keys = dir.join("keys");
         let mut ed25519 = |name: &str| -> Result<Ed25519Key, StartError> {
-            Ok(Ed25519Key::from_seed(&secret(&keys.join(name), rng)?))
+            Ok(Ed25519Key::from_seed(&files.secret(&keys.join(name))?))
         };
         let issuer = RoleSigner::new(RoleKind::Issuer, 0, ed25519("issuer.key")?);
         let consent = RoleSigner::new(RoleKind::Consent, 0, ed25519("consent.key")?);
@@ -186,16 +206,20 @@ impl Deployment {
         let next_root = ed25519("next-root.key")?;
         let log = Log::new(LOG_ORIGIN.into(), ed25519("log.key")?);
         let enforcement = EnforcementKeys {
-            mac: secret(&dir.join("auc/mac.key"), rng)?,
-            kek: SealKey::new(secret(&dir.join("auc/kek.key"), rng)?),
-            roll: secret(&dir.join("auc/roll.key"), rng)?,
+            mac: files.secret(&dir.join("auc/mac.key"))?,
+            kek: SealKey::new(files.secret(&dir.join("auc/kek.key"))?),
+            roll: files.secret(&dir.join("auc/roll.key"))?,
         };
         let auc = RoleSigner::new(
             RoleKind::Auc,
             0,
-            Ed25519Key::from_seed(&secret(&dir.join("auc/role.key"), rng)?),
+            Ed25519Key::from_seed(&files.secret(&dir.join("auc/role.key"))?),
         );
-        let witnesses = open_witnesses(dir, &log.vkey(), rng)?;
+        let witnesses = open_witnesses(dir, &log.vkey(), &mut files)?;
+        let mut token = |name: &str| -> Result<String, StartError> {
+            files.secret(&dir.join("keys").join(name)).map(|s| hex::encode(s.danger_expose()))
+        };
+        let (desk_token, bureau_token) = (token("desk.token")?, token("bureau.token")?);
         let roles = [&issuer, &consent, &auc].into_iter().chain(&desks).chain(&emergency);
         let manifest = Manifest {
             operator: "Simward test operator".into(),
@@ -213,14 +237,21 @@ impl Deployment {
         let root_digest = keys::digest::sha256(&[&root.public()]);
         let manifests = Manifests::verify(&Portable, &root_digest, &signed)
             .map_err(|e| damaged(&dir.join("manifest"), e))?;
-        let token = |name: &str, rng: &mut _| -> Result<String, StartError> {
-            secret(&dir.join("keys").join(name), rng).map(|s| hex::encode(s.danger_expose()))
-        };
+        if keys::digest::sha256(&[enforcement.roll.danger_expose()]) != newest_roll_digest(&manifests) {
+            return Err(damaged(&dir.join("auc/roll.key"), "not the key the manifest names"));
+        }
+        // Whoever locks the database for long holds up changes, not calls.
+        let (database, database_fault): (Box<dyn Store>, _) =
+            match Sqlite::open(&dir.join("operator.db"), Duration::from_millis(200)) {
+                Ok(database) => (Box::new(database), None),
+                Err(broken) => (Box::new(Memory::new()), Some(broken.to_string())),
+            };
         Ok(Self {
-            desk_token: token("desk.token", rng)?,
-            bureau_token: token("bureau.token", rng)?,
-            database: Sqlite::open(&dir.join("operator.db"))?,
-            pin_store: Sqlite::open(&dir.join("auc/pins.db"))?,
+            desk_token,
+            bureau_token,
+            database,
+            database_fault,
+            pin_store: Box::new(Sqlite::open(&dir.join("auc/pins.db"), Duration::from_secs(5))?),
             dir: dir.to_path_buf(),
             lock,
             signed,
@@ -270,12 +301,11 @@ pub fn decode_manifests(bytes: &[u8]) -> Result<Vec<SignedManifest>, deed::Reaso
 fn open_witnesses(
     dir: &Path,
     log: &VerifierKey,
-    rng: &mut impl CryptoRng,
+    files: &mut KeyFiles<'_, impl CryptoRng>,
 ) -> Result<Vec<(Witness, PathBuf)>, StartError> {
-    debug_assert_eq!(log.kind, TYPE_ED25519);
     let mut out = Vec::new();
     for n in 1..=WITNESSES {
-        let key = Ed25519Key::from_seed(&secret(&dir.join(format!("witness/{n}.key")), rng)?);
+        let key = Ed25519Key::from_seed(&files.secret(&dir.join(format!("witness/{n}.key")))?);
         let path = dir.join(format!("witness/{n}.seen"));
         let seen = match std::fs::read_to_string(&path) {
             Ok(text) => parse_seen(&text).ok_or_else(|| damaged(&path, "not a size and a root"))?,

@@ -7,11 +7,14 @@ use operator::auc::{Command, Reply};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::UnixDatagram;
 use wire::gateway::{MAX_REQUEST, Request, aka_response, failure, sim_response};
 
 /// Requests answered at the same time.
 const AT_ONCE: usize = 1_024;
+/// How long a client may take to read its answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Binds the socket, for this user alone. A socket left behind by a process that is gone is replaced; a living one is
 /// left alone and is an error.
@@ -54,8 +57,10 @@ pub async fn serve(socket: UnixDatagram, handle: Handle) -> std::io::Result<()> 
             let _place = place;
             let Some(answer) = answer(asked.await, &request) else { return };
             let Some(from) = from else { return };
-            if let Err(error) = socket.send_to(answer.as_bytes(), &from).await {
-                tracing::debug!(%error, "answer not taken");
+            // Whoever does not read what he asked for must not hold a place for long.
+            let sent = tokio::time::timeout(PATIENCE, socket.send_to(answer.as_bytes(), &from)).await;
+            if !matches!(sent, Ok(Ok(_))) {
+                tracing::debug!("answer not taken");
             }
         });
     }

@@ -9,7 +9,7 @@
 
 use crate::committer::Handle;
 use crate::deployment::encode_manifests;
-use crate::node::Receipt;
+use crate::node::{Receipt, Stated};
 use crate::view::{
     ChangedView, DrawBody, DrawnView, ErrorView, ManifestView, MessageView, NumberView, ObjectionBody,
     ReceiptView, RequestBody, ServeView, StatementBody,
@@ -107,17 +107,17 @@ impl IntoResponse for Failure {
         let status = match &self.0 {
             Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
             Refusal::OutOfPlace(_) => StatusCode::CONFLICT,
-            Refusal::Refused { code: "unknown", .. } => StatusCode::NOT_FOUND,
+            Refusal::Refused { code: "no-number" | "no-path", .. } => StatusCode::NOT_FOUND,
             Refusal::Refused { code: "rate", .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Refused { code: "unauthenticated", .. } => StatusCode::UNAUTHORIZED,
-            Refusal::Refused { .. } => StatusCode::FORBIDDEN,
+            Refusal::Refused { .. } | Refusal::Wait { .. } => StatusCode::FORBIDDEN,
             Refusal::Broken(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         // The outside hears only what it may act on; the inside keeps the cause.
         let message = match &self.0 {
             Refusal::Broken(why) => {
                 tracing::error!(%why, "request failed");
-                "the operator's system failed; nothing was changed".into()
+                "the operator's system failed; look whether it was done before trying again".into()
             }
             other => {
                 tracing::info!(code = other.code(), "request refused");
@@ -187,6 +187,11 @@ impl Door {
         if token(bearer(headers)) == self.desk {
             return Ok(());
         }
+        self.watcher(headers, number).await
+    }
+
+    /// Whoever has the number's watch key, which stands in the history and is not for desks.
+    async fn watcher(&self, headers: &HeaderMap, number: Msisdn) -> Result<(), Failure> {
         let given = token(bearer(headers));
         let known =
             self.node.run(move |node| Ok(token(&reader_token(&node.pin(&number)?.state.watch_key)) == given));
@@ -194,7 +199,7 @@ impl Door {
             Ok(true) => Ok(()),
             _ => Err(Failure(Refusal::refused(
                 "unauthenticated",
-                "only a desk or whoever has the watch key reads this",
+                "only whoever has the number's watch key reads this",
             ))),
         }
     }
@@ -212,15 +217,18 @@ fn path<T: FromStr<Err = Malformed>>(text: &str) -> Result<T, Failure> {
     Ok(text.parse()?)
 }
 
-fn changed(reply: &Reply, receipt: Option<Receipt>) -> Json<ChangedView> {
-    let state = &reply.state;
-    Json(ChangedView {
+fn changed(reply: &Reply) -> Json<ChangedView> {
+    Json(changed_view(&reply.state, None))
+}
+
+fn changed_view(state: &deed::State, receipt: Option<&Receipt>) -> ChangedView {
+    ChangedView {
         deed_id: hex::encode(state.deed_id),
         seq: state.seq(),
         head: hex::encode(state.head()),
         request: state.live.as_ref().map(|l| hex::encode(l.head)),
-        receipt: receipt.as_ref().map(receipt_view),
-    })
+        receipt: receipt.map(receipt_view),
+    }
 }
 
 fn receipt_view(receipt: &Receipt) -> ReceiptView {
@@ -233,7 +241,7 @@ fn receipt_view(receipt: &Receipt) -> ReceiptView {
 
 async fn no_such_path(request: Request) -> Failure {
     match whole_body(request.into_body()).await {
-        Ok(_) => Failure(Refusal::refused("unknown", "no such path")),
+        Ok(_) => Failure(Refusal::refused("no-path", "no such path")),
         Err(failure) => failure,
     }
 }
@@ -277,7 +285,7 @@ async fn issue(
     };
     let proofs = proofs(&body.proofs)?;
     let reply = door.node.run(move |node| node.issue(issued, proofs)).await?;
-    Ok(changed(&reply, None))
+    Ok(changed(&reply))
 }
 
 async fn request(
@@ -290,7 +298,7 @@ async fn request(
     let number: Msisdn = path(&number)?;
     let intent = Intent::decode(&bytes(&body.intent, "intent")?)?;
     let reply = door.node.run(move |node| node.request(&number, intent)).await?;
-    Ok(changed(&reply, None))
+    Ok(changed(&reply))
 }
 
 async fn statement(
@@ -301,8 +309,16 @@ async fn statement(
     let number: Msisdn = path(&number)?;
     let (bytes, proofs) = (bytes(&body.body, "statement")?, proofs(&body.proofs)?);
     let kind = body.kind;
-    let (reply, receipt) = door.node.run(move |node| node.statement(&number, kind, bytes, proofs)).await?;
-    Ok(changed(&reply, receipt))
+    let view = door.node.run(move |node| {
+        let Stated { reply, receipt } = node.statement(&number, kind, bytes, proofs)?;
+        // An objection that stands is a success, whatever the chain did; where it stands the receipt says.
+        let state = match reply {
+            Ok(reply) => reply.state,
+            Err(_) => node.pin(&number)?.state.clone(),
+        };
+        Ok(changed_view(&state, receipt.as_ref()))
+    });
+    Ok(Json(view.await?))
 }
 
 async fn objection(
@@ -334,7 +350,7 @@ async fn history(
     headers: HeaderMap,
 ) -> Result<Vec<u8>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.reader(&headers, number).await?;
+    door.watcher(&headers, number).await?;
     Ok(door.node.run(move |node| Ok(node.history(&number)?.encode())).await?)
 }
 
@@ -366,7 +382,7 @@ async fn resolve(
     door.desk(&headers)?;
     let number: Msisdn = path(&number)?;
     let imsi = door.node.run(move |node| Ok(node.resolve(&number))).await?;
-    let imsi = imsi.ok_or_else(|| Refusal::refused("unknown", "no such number"))?;
+    let imsi = imsi.ok_or_else(|| Refusal::refused("no-number", "no such number"))?;
     Ok(imsi.to_string())
 }
 

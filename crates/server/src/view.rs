@@ -1,7 +1,7 @@
 //! What the API says, as JSON. Bytes are lower-case hexadecimal.
 
 use deed::pin::{Pin, Serve};
-use deed::record::{Change, Intent};
+use deed::record::Intent;
 use deed::{Digest, State};
 use operator::pins::Served;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub struct FactorView {
 }
 
 /// What a single-process test deployment cannot promise.
-const CAVEAT: &str = "test deed; witnesses and enforcement point run in one process with the operator";
+const CAVEAT: &str = "witnesses and enforcement point run in one process with the operator";
 
 impl NumberView {
     /// Of a pin.
@@ -268,12 +268,4 @@ pub struct ErrorView {
     pub code: String,
     /// In words.
     pub message: String,
-}
-
-/// An intent's subject in a few words, for a terminal.
-pub fn subject(intent: &Intent) -> String {
-    match &intent.change {
-        Change::Move { to, .. } => format!("ICCID {} IMSI {}", to.iccid, to.imsi),
-        _ => operator::consent::describe(intent),
-    }
 }

@@ -138,7 +138,22 @@ impl Stage {
         let body = Body::Consented { request, intent };
         let (deed_id, tip) = self.tip(&owner.number);
         let proofs = vec![owner.passkey.prove(&deed_id, tip, &body), owner.sheet.prove(&deed_id, tip, &body)];
-        self.node().statement(&owner.number, 2, body.encode(), proofs).unwrap();
+        assert!(self.node().statement(&owner.number, 2, body.encode(), proofs).unwrap().reply.is_ok());
+    }
+
+    /// Asks for a new card with the phone alone; its IMSI.
+    fn ask_with_phone(&mut self, owner: &mut Owner) -> Imsi {
+        let card = self.node().draw_card(None).unwrap().card;
+        let from = self.node().pin(&owner.number).unwrap().state.card().unwrap().id();
+        let now = self.node().witnessed().0;
+        let change = Change::Move { slot: 0, from, to: card.clone(), lost: false };
+        let intent =
+            Intent { change, number: owner.number, not_before: now, expiry: now + 20 * DAY, over: None };
+        let body = Body::Requested { intent };
+        let (deed_id, tip) = self.tip(&owner.number);
+        let proofs = vec![owner.passkey.prove(&deed_id, tip, &body)];
+        assert!(self.node().statement(&owner.number, 1, body.encode(), proofs).unwrap().reply.is_ok());
+        card.imsi
     }
 
     fn served(&mut self, imsi: Imsi) -> Result<(), &'static str> {
@@ -176,8 +191,9 @@ fn a_destroyed_database_darkens_no_line_and_changes_nothing() {
     let body = Body::Held { bits: vec![0], silenced: vec![], reason: 1 };
     let (deed_id, tip) = stage.tip(&owner.number);
     let proof = owner.passkey.prove(&deed_id, tip, &body);
-    let refused = stage.node().statement(&owner.number, 6, body.encode(), vec![proof]).map(drop);
-    assert_eq!(refused.unwrap_err().code(), "replay");
+    let stated = stage.node().statement(&owner.number, 6, body.encode(), vec![proof]).unwrap();
+    assert_eq!(stated.reply.map(drop).unwrap_err().code(), "replay", "the chain does not go on");
+    assert!(stated.receipt.unwrap().in_time, "but an objection stands");
 }
 
 #[test]
@@ -293,10 +309,124 @@ fn an_event_that_somebody_wrote_into_the_database_is_not_followed() {
     let body = Body::Held { bits: vec![4], silenced: vec![], reason: 1 };
     let (deed_id, tip) = stage.tip(&owner.number);
     let proof = owner.passkey.prove(&deed_id, tip, &body);
-    let refused = stage.node().statement(&owner.number, 6, body.encode(), vec![proof.clone()]).map(drop);
-    assert_eq!(refused.unwrap_err().code(), "broken");
+    let stated = stage.node().statement(&owner.number, 6, body.encode(), vec![proof]).unwrap();
+    assert!(stated.reply.is_ok(), "what is in no log gives way");
     assert!(stage.alarmed("event"));
-    assert_eq!(stage.served(owner.imsi), Ok(()), "served all the same");
-    stage.sql("operator.db", "DELETE FROM events WHERE seq = 1;");
-    stage.node().statement(&owner.number, 6, body.encode(), vec![proof]).unwrap();
+    assert_eq!(stage.served(owner.imsi), Ok(()));
+}
+
+#[test]
+fn a_database_that_does_not_open_or_read_keeps_no_node_from_starting() {
+    for damage in [
+        "PRAGMA user_version = 99;",
+        "DROP TABLE leaves;",
+        "INSERT INTO leaves VALUES (9, x'00', x'00', x'00', 0);",
+        "UPDATE leaves SET tag = x'00' WHERE place = 0;",
+        "DELETE FROM leaves WHERE place = 1;",
+    ] {
+        let mut stage = Stage::new();
+        let mut owner = stage.issue("8613800138000", 1);
+        let moved = stage.move_on(&mut owner);
+        stage.while_stopped(|stage| stage.sql("operator.db", damage));
+        assert_eq!(stage.served(moved), Ok(()), "{damage}");
+        assert_eq!(stage.served(owner.imsi), Err("replaced"), "{damage}");
+        stage.pass(60);
+        assert_eq!(stage.served(moved), Ok(()), "{damage}");
+    }
+    let mut stage = Stage::new();
+    let owner = stage.issue("8613800138000", 1);
+    stage.while_stopped(|stage| std::fs::write(stage.path("operator.db"), [0x55; 4_096]).unwrap());
+    assert_eq!(stage.served(owner.imsi), Ok(()));
+}
+
+#[test]
+fn junk_leaves_stop_no_change() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let junk = "INSERT OR IGNORE INTO leaves VALUES (1, randomblob(32), randomblob(32), x'', 0);
+                INSERT INTO leaves VALUES (1000000, randomblob(32), randomblob(32), x'', 0);";
+    stage.sql("operator.db", junk);
+    let moved = stage.move_on(&mut owner);
+    stage.while_stopped(|stage| {
+        stage.sql("operator.db", "INSERT INTO leaves VALUES (77, zeroblob(32), x'00', x'', 0);")
+    });
+    assert_eq!(stage.served(moved), Ok(()));
+    let again = stage.ask_with_phone(&mut owner);
+    stage.pass(DAY);
+    assert_eq!(stage.served(again), Ok(()));
+}
+
+#[test]
+fn what_could_not_be_followed_is_not_served_after_the_next_start_either() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    stage.while_stopped(|stage| copy(&stage.path("auc/pins.db"), &stage.path("yesterday.db")));
+    let moved = stage.move_on(&mut owner);
+    stage.while_stopped(|stage| {
+        stage.sql(
+            "operator.db",
+            "CREATE TABLE kept AS SELECT * FROM events; DELETE FROM events WHERE seq = 4;",
+        );
+        copy(&stage.path("yesterday.db"), &stage.path("auc/pins.db"));
+    });
+    for _ in 0..2 {
+        assert_eq!(stage.served(owner.imsi), Err("replay"));
+        assert_eq!(stage.node().resolve(&owner.number), None);
+        stage.pass(60);
+        stage.start();
+    }
+    // Once the event appears, the number goes on where it was.
+    stage.sql("operator.db", "INSERT OR IGNORE INTO events SELECT * FROM kept;");
+    stage.pass(60);
+    assert_eq!(stage.served(moved), Ok(()));
+    assert_eq!(stage.served(owner.imsi), Err("replaced"));
+}
+
+#[test]
+fn a_key_that_is_gone_is_not_made_anew() {
+    let mut stage = Stage::new();
+    stage.node = None;
+    for file in ["auc/kek.key", "auc/roll.key", "keys/log.key"] {
+        let kept = std::fs::read(stage.path(file)).unwrap();
+        std::fs::remove_file(stage.path(file)).unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(11);
+        let opened = Deployment::open(stage.folder.path(), TestWaits::Real, &mut rng);
+        assert!(opened.err().unwrap().to_string().contains("is gone"), "{file}");
+        std::fs::write(stage.path(file), kept).unwrap();
+    }
+    std::fs::write(stage.path("auc/roll.key"), "00".repeat(32)).unwrap();
+    let opened = Deployment::open(stage.folder.path(), TestWaits::Real, &mut ChaCha20Rng::seed_from_u64(11));
+    assert!(opened.err().unwrap().to_string().contains("not the key the manifest names"));
+}
+
+#[test]
+fn no_key_fills_a_deed_and_no_key_locks_others_out() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    // Direct holds that say the same again and again are answered, and remembered once.
+    let (deed_id, tip) = stage.tip(&owner.number);
+    for reason in 0..100 {
+        let body = Body::Held { bits: vec![3], silenced: vec![], reason };
+        let objection = owner.hold_code.object(&deed_id, tip, &body).encode();
+        assert!(stage.node().hand_in(&objection).unwrap().in_time);
+    }
+    assert_eq!(stage.node().pin(&owner.number).unwrap().standing.len(), 1);
+    let body = Body::Held { bits: vec![0], silenced: vec![], reason: 1 };
+    let objection = owner.passkey.object(&deed_id, tip, &body).encode();
+    assert!(stage.node().hand_in(&objection).unwrap().in_time);
+    // Desks ask for ten changes of a number in a day and no more; one that is over before it began is none.
+    let mut asked = 0;
+    let refusal = loop {
+        let card = stage.node().draw_card(None).unwrap().card;
+        let from = stage.node().pin(&owner.number).unwrap().state.card().unwrap().id();
+        let now = stage.node().witnessed().0;
+        let change = Change::Move { slot: 0, from, to: card, lost: false };
+        let intent = Intent { change, number: owner.number, not_before: now, expiry: now + 10, over: None };
+        match stage.node().request(&owner.number, intent) {
+            Ok(_) => asked += 1,
+            Err(refusal) => break refusal,
+        }
+        stage.pass(11);
+    };
+    assert_eq!((asked, refusal.code()), (10, "rate"));
 }

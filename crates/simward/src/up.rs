@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use server::{Committer, Deployment, Node, StartError, SystemClock, TestWaits};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -58,6 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<(), UpError> {
     if !args.listen.ip().is_loopback() {
         return Err(UpError::NotLoopback(args.listen));
     }
+    // This process holds every K: no core dump and no debugger of the same user sees them.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(std::io::Error::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(serve(args))
 }
@@ -93,9 +96,10 @@ async fn serve(args: &Args) -> Result<(), UpError> {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+    // The socket goes first: once the folder's lock is free, the name may be a successor's.
+    let _ = std::fs::remove_file(&gateway);
     // Whoever still waits is told that the node has stopped; what was acknowledged is on disk.
     drop(committer);
-    let _ = std::fs::remove_file(&gateway);
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 
 use deed::Digest;
 use operator::store::{
-    AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row, Store, Write,
+    ALARM_AGAIN, AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row,
+    Store, Write,
 };
 use std::collections::BTreeMap;
 use wire::{Imsi, Msisdn};
@@ -12,7 +13,7 @@ use wire::{Imsi, Msisdn};
 pub struct Memory {
     rows: BTreeMap<Key, Row>,
     events: BTreeMap<(Digest, u64), EventRow>,
-    leaves: Vec<LeafRow>,
+    leaves: BTreeMap<u64, LeafRow>,
     pins: BTreeMap<Msisdn, Vec<u8>>,
     sqn: BTreeMap<Imsi, u64>,
     notices: Vec<NoticeRow>,
@@ -25,21 +26,24 @@ impl Memory {
         Self::default()
     }
 
-    fn apply(&mut self, write: &Write) -> Option<Option<u64>> {
+    fn apply(&mut self, write: &Write) -> Outcome {
         match write {
             Write::Put(key, row) => {
                 self.rows.insert(key.clone(), row.clone());
             }
-            Write::Event { deed, seq, bytes, leaf } => {
+            Write::Event { deed, seq, bytes, leaf, place } => {
+                self.leaves.split_off(place);
                 let taken = self.events.contains_key(&(*deed, *seq))
-                    || self.leaves.iter().any(|row| row.leaf.tag == leaf.tag);
+                    || self.leaves.values().any(|row| row.leaf.tag == leaf.tag);
                 if taken {
-                    return None;
+                    return Outcome::Moved;
                 }
-                let index = self.leaves.len() as u64;
-                self.events.insert((*deed, *seq), EventRow { bytes: bytes.clone(), index, proof: None });
-                self.leaves.push(LeafRow { index, leaf: *leaf, deed: *deed, seq: *seq });
-                return Some(Some(index));
+                let event = EventRow { bytes: bytes.clone(), index: *place, proof: None };
+                self.events.insert((*deed, *seq), event);
+                self.leaves.insert(*place, LeafRow { index: *place, leaf: *leaf, deed: *deed, seq: *seq });
+            }
+            Write::RemoveEvent { deed, seq } => {
+                self.events.remove(&(*deed, *seq));
             }
             Write::Proof { deed, seq, proof } => {
                 if let Some(row) = self.events.get_mut(&(*deed, *seq)) {
@@ -55,13 +59,14 @@ impl Memory {
             }
             Write::Notice(notice) => self.notices.push(notice.clone()),
             Write::Alarm(alarm) => {
-                let newest = self.alarms.iter().rev().find(|a| a.code == alarm.code);
-                if newest.is_none_or(|a| a.text != alarm.text) {
+                let same = |a: &AlarmRow| a.code == alarm.code && a.text == alarm.text;
+                let lately = |a: &AlarmRow| a.at.after(ALARM_AGAIN) > alarm.at;
+                if !self.alarms.iter().any(|a| same(a) && lately(a)) {
                     self.alarms.push(alarm.clone());
                 }
             }
         }
-        Some(None)
+        Outcome::Done
     }
 }
 
@@ -74,14 +79,11 @@ impl Store for Memory {
         let mut outcomes = Vec::new();
         for changes in batch {
             let before = self.clone();
-            let indices: Option<Vec<_>> = changes.0.iter().map(|write| self.apply(write)).collect();
-            outcomes.push(match indices {
-                Some(indices) => Outcome::Done(indices.into_iter().flatten().collect()),
-                None => {
-                    *self = before;
-                    Outcome::Moved
-                }
-            });
+            let moved = changes.0.iter().any(|write| self.apply(write) == Outcome::Moved);
+            if moved {
+                *self = before;
+            }
+            outcomes.push(if moved { Outcome::Moved } else { Outcome::Done });
         }
         Ok(outcomes)
     }
@@ -101,7 +103,7 @@ impl Store for Memory {
     }
 
     fn leaves(&mut self, from: u64) -> Result<Vec<LeafRow>, Broken> {
-        Ok(self.leaves.iter().filter(|row| row.index >= from).cloned().collect())
+        Ok(self.leaves.range(from..).map(|(_, row)| row.clone()).collect())
     }
 
     fn pins(&mut self) -> Result<Vec<(Msisdn, Vec<u8>)>, Broken> {

@@ -4,9 +4,10 @@
 use deed::Digest;
 use deed::log::Leaf;
 use operator::store::{
-    AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row, Store,
-    Write,
+    ALARM_AGAIN, AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome,
+    Row, Store, Write,
 };
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use std::path::Path;
 use std::str::FromStr;
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS notices (
 CREATE INDEX IF NOT EXISTS notices_of ON notices (number, id);
 CREATE TABLE IF NOT EXISTS alarms (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS alarms_of ON alarms (code, id);
+CREATE INDEX IF NOT EXISTS alarms_of ON alarms (code, text, at);
 ";
 
 /// The schema's version; a file of another one is refused rather than guessed at.
@@ -54,10 +55,13 @@ fn damaged(what: &str) -> Broken {
 }
 
 impl Sqlite {
-    /// Opens or makes the file.
-    pub fn open(path: &Path) -> Result<Self, Broken> {
+    /// Opens or makes the file. Another process that has it locked is waited for this long.
+    pub fn open(path: &Path, patience: Duration) -> Result<Self, Broken> {
         let connection = Connection::open(path).map_err(broken)?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
+        connection.busy_timeout(patience).map_err(broken)?;
+        // What somebody put into the file runs nothing here.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).map_err(broken)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(broken)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(broken)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(broken)?;
         let version: i64 =
@@ -81,7 +85,7 @@ impl Sqlite {
     /// The same with a file that grows to so many pages and no further: a disk that fills up, for tests.
     #[doc(hidden)]
     pub fn open_with_page_limit(path: &Path, pages: u32) -> Result<Self, Broken> {
-        let store = Self::open(path)?;
+        let store = Self::open(path, Duration::from_secs(5))?;
         store.connection.pragma_update(None, "max_page_count", pages).map_err(broken)?;
         Ok(store)
     }
@@ -124,8 +128,8 @@ fn number_row(number: Msisdn, imsi: &str, deed: &[u8]) -> Option<NumberRow> {
     Some(NumberRow { number, imsi: imsi.parse().ok()?, deed: deed.try_into().ok()? })
 }
 
-/// Writes one thing; `Ok(None)` if a key was taken.
-fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Option<Option<u64>>, Broken> {
+/// Writes one thing; `Moved` if a key was taken.
+fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Outcome, Broken> {
     let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Result<Option<usize>, Broken> {
         match tx.prepare_cached(sql).and_then(|mut s| s.execute(params)) {
             Ok(n) => Ok(Some(n)),
@@ -153,7 +157,10 @@ fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Option<Option<u64>>, Bro
             &[name, bytes],
         )?,
         Write::Put(..) => return Err(Broken("a row under a key of another kind".into())),
-        Write::Event { deed, seq, bytes, leaf } => return append(tx, &run, deed, *seq, bytes, leaf),
+        Write::Event { deed, seq, bytes, leaf, place } => return append(&run, (deed, *seq), bytes, leaf, *place),
+        Write::RemoveEvent { deed, seq } => {
+            run("DELETE FROM events WHERE deed = ?1 AND seq = ?2", &[&&deed[..], seq])?
+        }
         Write::Proof { deed, seq, proof } => {
             run("UPDATE events SET proof = ?3 WHERE deed = ?1 AND seq = ?2", &[&&deed[..], seq, proof])?
         }
@@ -170,38 +177,35 @@ fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Option<Option<u64>>, Bro
             &[&n.number.as_str(), &n.at.0, &n.text],
         )?,
         Write::Alarm(a) => run(
-            "INSERT INTO alarms (at, code, text) SELECT ?1, ?2, ?3 WHERE ?3 IS NOT
-             (SELECT text FROM alarms WHERE code = ?2 ORDER BY id DESC LIMIT 1)",
-            &[&a.at.0, &a.code, &a.text],
+            "INSERT INTO alarms (at, code, text) SELECT ?1, ?2, ?3 WHERE NOT EXISTS
+             (SELECT 1 FROM alarms WHERE code = ?2 AND text = ?3 AND at + ?4 > ?1)",
+            &[&a.at.0, &a.code, &a.text, &ALARM_AGAIN],
         )?,
     };
-    Ok(done.map(|_| None))
+    Ok(done.map_or(Outcome::Moved, |_| Outcome::Done))
 }
 
 type Run<'a> = &'a dyn Fn(&str, &[&dyn rusqlite::ToSql]) -> Result<Option<usize>, Broken>;
 
-/// Appends an event and its leaf; the leaf's place is the next one.
+/// Appends an event and its leaf at its place. The node is the only writer: what lies there already is not ours.
 fn append(
-    tx: &Transaction<'_>,
     run: Run<'_>,
-    deed: &Digest,
-    seq: u64,
+    at: (&Digest, u64),
     bytes: &[u8],
     leaf: &Leaf,
-) -> Result<Option<Option<u64>>, Broken> {
-    let index: u64 = tx
-        .prepare_cached("SELECT COALESCE(MAX(place) + 1, 0) FROM leaves")
-        .and_then(|mut s| s.query_row([], |r| r.get(0)))
-        .map_err(broken)?;
+    place: u64,
+) -> Result<Outcome, Broken> {
+    let (deed, seq) = at;
+    run("DELETE FROM leaves WHERE place >= ?1", &[&place])?;
     let leaf_written = run(
         "INSERT INTO leaves VALUES (?1, ?2, ?3, ?4, ?5)",
-        &[&index, &&leaf.tag[..], &&leaf.head[..], &&deed[..], &seq],
+        &[&place, &&leaf.tag[..], &&leaf.head[..], &&deed[..], &seq],
     )?;
     let event_written = run(
         "INSERT INTO events (deed, seq, bytes, leaf) VALUES (?1, ?2, ?3, ?4)",
-        &[&&deed[..], &seq, &bytes, &index],
+        &[&&deed[..], &seq, &bytes, &place],
     )?;
-    Ok(leaf_written.and(event_written).map(|_| Some(index)))
+    Ok(if leaf_written.and(event_written).is_some() { Outcome::Done } else { Outcome::Moved })
 }
 
 impl Store for Sqlite {
@@ -214,21 +218,16 @@ impl Store for Sqlite {
         let mut outcomes = Vec::new();
         for changes in batch {
             tx.execute_batch("SAVEPOINT decision").map_err(broken)?;
-            let mut indices = Some(Vec::new());
+            let mut outcome = Outcome::Done;
             for write in &changes.0 {
-                match (apply(&tx, write)?, &mut indices) {
-                    (Some(index), Some(indices)) => indices.extend(index),
-                    _ => {
-                        indices = None;
-                        break;
-                    }
+                outcome = apply(&tx, write)?;
+                if outcome == Outcome::Moved {
+                    tx.execute_batch("ROLLBACK TO decision").map_err(broken)?;
+                    break;
                 }
             }
-            if indices.is_none() {
-                tx.execute_batch("ROLLBACK TO decision").map_err(broken)?;
-            }
             tx.execute_batch("RELEASE decision").map_err(broken)?;
-            outcomes.push(indices.map_or(Outcome::Moved, Outcome::Done));
+            outcomes.push(outcome);
         }
         tx.commit().map_err(broken)?;
         Ok(outcomes)
@@ -238,8 +237,13 @@ impl Store for Sqlite {
         let tx = self.connection.transaction().map_err(broken)?;
         let mut firsts = Vec::new();
         for (imsi, n) in wants {
+            // Whoever wants none only looks, which costs no flush.
+            let sql = match n {
+                0 => "SELECT next + ?2 FROM sqn WHERE imsi = ?1",
+                _ => "UPDATE sqn SET next = next + ?2 WHERE imsi = ?1 RETURNING next - ?2",
+            };
             let taken: Option<u64> = tx
-                .prepare_cached("UPDATE sqn SET next = next + ?2 WHERE imsi = ?1 RETURNING next - ?2")
+                .prepare_cached(sql)
                 .and_then(|mut s| s.query_row(params![imsi.as_str(), n], |r| r.get(0)).optional())
                 .map_err(broken)?;
             firsts.push(taken);
@@ -266,9 +270,11 @@ impl Store for Sqlite {
             let digest = |i: usize| -> Result<Digest, Broken> {
                 row.get::<_, Vec<u8>>(i).map_err(broken)?.try_into().map_err(|_| damaged("leaf"))
             };
-            let leaf = Leaf { tag: digest(1)?, head: digest(2)? };
-            let (index, seq) = (row.get(0).map_err(broken)?, row.get(4).map_err(broken)?);
-            out.push(LeafRow { index, leaf, deed: digest(3)?, seq });
+            // What somebody wrote into a form we never write ends the log here; the witnesses know how long it is.
+            let (Ok(tag), Ok(head), Ok(deed)) = (digest(1), digest(2), digest(3)) else { break };
+            let leaf = Leaf { tag, head };
+            let (Ok(index), Ok(seq)) = (row.get(0), row.get(4)) else { break };
+            out.push(LeafRow { index, leaf, deed, seq });
         }
         Ok(out)
     }

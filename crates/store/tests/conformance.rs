@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use store::{Memory, Sqlite};
 use wire::{Imsi, Msisdn, UnixTime};
 
+const SOON: std::time::Duration = std::time::Duration::from_millis(200);
+
 fn number(n: u8) -> Msisdn {
     format!("86138001380{:02}", n % 100).parse().unwrap()
 }
@@ -15,15 +17,16 @@ fn imsi(n: u8) -> Imsi {
     format!("4600012345678{:02}", n % 100).parse().unwrap()
 }
 
-fn event(deed: u8, seq: u64, tag: u8) -> Write {
+fn event(deed: u8, seq: u64, tag: u8, place: u64) -> Write {
     let leaf = Leaf { tag: [tag; 32], head: [seq as u8; 32] };
-    Write::Event { deed: [deed; 32], seq, bytes: vec![deed, seq as u8], leaf }
+    Write::Event { deed: [deed; 32], seq, bytes: vec![deed, seq as u8], leaf, place }
 }
 
 fn writes() -> impl Strategy<Value = Write> {
     let small = 0u8..4;
     prop_oneof![
-        (small.clone(), 0u64..4, any::<u8>()).prop_map(|(d, s, t)| event(d, s, t % 16)),
+        (small.clone(), 0u64..4, any::<u8>(), 0u64..8).prop_map(|(d, s, t, p)| event(d, s, t % 16, p)),
+        (small.clone(), 0u64..4).prop_map(|(d, seq)| Write::RemoveEvent { deed: [d; 32], seq }),
         (small.clone(), small.clone()).prop_map(|(n, i)| {
             let row = NumberRow { number: number(n), imsi: imsi(i), deed: [i; 32] };
             Write::Put(Key::Number(number(n)), Row::Number(row))
@@ -93,7 +96,7 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
-        let (mut model, mut sqlite) = (Memory::new(), Sqlite::open(&path).unwrap());
+        let (mut model, mut sqlite) = (Memory::new(), Sqlite::open(&path, SOON).unwrap());
         for batch in batches {
             let batch: Vec<Changes> = batch.into_iter().map(Changes).collect();
             prop_assert_eq!(model.commit(&batch).unwrap(), sqlite.commit(&batch).unwrap());
@@ -102,7 +105,7 @@ proptest! {
         let wants: Vec<_> = wants.into_iter().map(|(i, n)| (imsi(i), n)).collect();
         prop_assert_eq!(model.reserve_sqn(&wants).unwrap(), sqlite.reserve_sqn(&wants).unwrap());
         drop(sqlite);
-        let mut reopened = Sqlite::open(&path).unwrap();
+        let mut reopened = Sqlite::open(&path, SOON).unwrap();
         prop_assert_eq!(everything(&mut model), everything(&mut reopened));
         let again: Vec<_> = (0..4).map(|n| (imsi(n), 1)).collect();
         prop_assert_eq!(model.reserve_sqn(&again).unwrap(), reopened.reserve_sqn(&again).unwrap());
@@ -113,16 +116,16 @@ proptest! {
 fn an_event_or_a_tag_is_written_once_and_a_late_decision_takes_no_other_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let engines: [&mut dyn Store; 2] =
-        [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db")).unwrap()];
+        [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db"), SOON).unwrap()];
     for store in engines {
         let batch = [
-            Changes(vec![event(1, 0, 10), event(1, 1, 11)]),
-            Changes(vec![event(2, 0, 20), event(1, 1, 12)]),
-            Changes(vec![event(3, 0, 10)]),
-            Changes(vec![event(4, 0, 40)]),
+            Changes(vec![event(1, 0, 10, 0), event(1, 1, 11, 1)]),
+            Changes(vec![event(2, 0, 20, 2), event(1, 1, 12, 3)]),
+            Changes(vec![event(3, 0, 10, 2)]),
+            Changes(vec![event(4, 0, 40, 2)]),
         ];
         let outcomes = store.commit(&batch).unwrap();
-        let expected = [Outcome::Done(vec![0, 1]), Outcome::Moved, Outcome::Moved, Outcome::Done(vec![2])];
+        let expected = [Outcome::Done, Outcome::Moved, Outcome::Moved, Outcome::Done];
         assert_eq!(outcomes, expected);
         assert!(store.events(&[2; 32]).unwrap().is_empty(), "all or nothing");
         assert_eq!(store.leaves(0).unwrap().len(), 3);
@@ -130,10 +133,24 @@ fn an_event_or_a_tag_is_written_once_and_a_late_decision_takes_no_other_with_it(
 }
 
 #[test]
+fn what_somebody_put_where_a_leaf_is_to_go_gives_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let mut store = Sqlite::open(&path, SOON).unwrap();
+    store.commit(&[Changes(vec![event(1, 0, 10, 0)])]).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("INSERT INTO leaves VALUES (1, zeroblob(32), x'00', x'00', 0), (9223372036854775807, x'01', x'', x'', 0);").unwrap();
+    other.execute_batch("CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END;").unwrap();
+    assert_eq!(store.commit(&[Changes(vec![event(1, 1, 11, 1)])]).unwrap(), [Outcome::Done]);
+    assert_eq!(store.leaves(0).unwrap().len(), 2);
+    assert_eq!(store.events(&[1; 32]).unwrap().len(), 2, "and nobody's trigger runs");
+}
+
+#[test]
 fn a_ledger_is_never_lowered_and_no_number_is_taken_twice() {
     let dir = tempfile::tempdir().unwrap();
     let engines: [&mut dyn Store; 2] =
-        [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db")).unwrap()];
+        [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db"), SOON).unwrap()];
     for store in engines {
         assert_eq!(store.reserve_sqn(&[(imsi(1), 1)]).unwrap(), [None], "no ledger, no number");
         store.commit(&[Changes(vec![Write::Sqn { imsi: imsi(1), next: 5 }])]).unwrap();
@@ -147,11 +164,11 @@ fn a_ledger_is_never_lowered_and_no_number_is_taken_twice() {
 fn a_file_of_another_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    drop(Sqlite::open(&path).unwrap());
+    drop(Sqlite::open(&path, SOON).unwrap());
     let other = rusqlite::Connection::open(&path).unwrap();
     other.pragma_update(None, "user_version", 99).unwrap();
     drop(other);
-    assert!(Sqlite::open(&path).unwrap_err().0.contains("version 99"));
+    assert!(Sqlite::open(&path, SOON).unwrap_err().0.contains("version 99"));
     std::fs::write(&path, b"not a database at all, but long enough to be looked at").unwrap();
-    assert!(Sqlite::open(&path).is_err());
+    assert!(Sqlite::open(&path, SOON).is_err());
 }

@@ -143,6 +143,8 @@ impl Status {
     pub const CLA_NOT_SUPPORTED: Self = Self(0x6e00);
     pub const TECHNICAL_PROBLEM: Self = Self(0x6f00);
     pub const AUTHENTICATION_INCORRECT_MAC: Self = Self(0x9862);
+    /// TS 31.102 §7.3: a security context that this application does not have.
+    pub const SECURITY_CONTEXT_NOT_SUPPORTED: Self = Self(0x9864);
 
     /// 61xx: so many octets wait for GET RESPONSE (00 stands for 256).
     pub const fn more(octets: usize) -> Self {

@@ -64,7 +64,7 @@ pub fn consistent(
         return proof.is_empty() && old_root == new_root;
     }
     if old_size == 0 {
-        return proof.is_empty();
+        return proof.is_empty() && *old_root == empty_root();
     }
     let mut path = proof.iter();
     let first = if old_size.is_power_of_two() { Some(old_root) } else { path.next() };

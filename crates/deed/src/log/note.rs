@@ -103,14 +103,19 @@ impl SignedNote {
         for line in lines.ok_or(LogError("a note that ends without a newline"))?.split('\n') {
             let rest = line.strip_prefix("— ").ok_or(LogError("a signature line that is none"))?;
             let (name, encoded) = rest.split_once(' ').ok_or(LogError("a signature line that is none"))?;
-            if name.is_empty() || name.contains('+') {
+            if name.is_empty() || name.contains('+') || name.contains(char::is_whitespace) {
                 return Err(LogError("a signature line without a name"));
             }
             let decoded =
                 Base64::decode_vec(encoded).map_err(|_| LogError("a signature that is not base64"))?;
             let (id, signature) =
                 decoded.split_first_chunk::<4>().ok_or(LogError("a signature too short"))?;
-            signatures.push(SignatureLine { name: name.to_string(), id: *id, signature: signature.to_vec() });
+            let line = SignatureLine { name: name.to_string(), id: *id, signature: signature.to_vec() };
+            // Every line of a known key must verify; with one line for each key, looking at it is enough.
+            if signatures.iter().any(|other: &SignatureLine| other.name == line.name && other.id == line.id) {
+                return Err(LogError("one key's signature twice"));
+            }
+            signatures.push(line);
         }
         if signatures.len() > MAX_SIGNATURES {
             return Err(LogError("too many signatures"));
@@ -141,6 +146,9 @@ impl SignedNote {
         let checked = || {
             let (time, signature) = line.signature.split_first_chunk::<8>()?;
             let time = u64::from_be_bytes(*time);
+            if time > i64::MAX as u64 {
+                return None;
+            }
             let message = cosignature_message(time, &self.text);
             verifier.ed25519(&key.key, message.as_bytes(), signature.try_into().ok()?).then_some(time)
         };

@@ -1,7 +1,7 @@
 //! The trust policy (C2SP tlog-policy): which logs, which witnesses, how many of them.
 
 use super::LogError;
-use super::note::{Checkpoint, SignedNote, TYPE_COSIGNATURE, TYPE_ED25519, VerifierKey};
+use super::note::{Checkpoint, SignedNote, TYPE_COSIGNATURE, TYPE_ED25519, VerifierKey, decimal};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use keys::sign::Verifier;
@@ -71,7 +71,9 @@ impl Policy {
                     let k = match *k {
                         "all" => members.len(),
                         "any" => 1,
-                        number => number.parse().map_err(|_| LogError("a group without its number"))?,
+                        number => decimal(number)
+                            .and_then(|k| usize::try_from(k).ok())
+                            .ok_or(LogError("a group without its number"))?,
                     };
                     if k == 0 || k > members.len() {
                         return Err(LogError("a group that wants more members than it has"));

@@ -206,8 +206,9 @@ fn carry_out(state: &mut State, live: &Live, seq: u64, class: Class, proved: &Pr
         }
         Change::ClearHolds { bits } => {
             for bit in bits {
-                if let Some(set) = usize::try_from(*bit).ok().and_then(|b| state.holds.get_mut(b)) {
-                    *set = 0;
+                let Ok(bit) = usize::try_from(*bit) else { continue };
+                if let (Some(set), Some(lifted)) = (state.holds.get_mut(bit), state.lifted.get_mut(bit)) {
+                    (*set, *lifted) = (0, seq);
                 }
             }
             Ok(())

@@ -118,8 +118,14 @@ pub(super) fn held(
     if !silenced.is_empty() {
         silence(&mut state, step, silenced)?;
     }
+    objectors.iter().try_for_each(|objector| objector.may_hold(bits))?;
+    not_lifted_since(&state, step, bits)?;
+    let adds = |o: &Objector| bits.iter().any(|bit| !state.held_from(*bit, o.place));
+    if silenced.is_empty() && !objectors.iter().any(adds) {
+        // Else one key could fill the deed with events, and a full deed changes no more.
+        return Err(Reason::Missing("a hold that does not stand from this place already"));
+    }
     for objector in objectors {
-        objector.may_hold(bits)?;
         for bit in bits {
             if let Some(set) = usize::try_from(*bit).ok().and_then(|b| state.holds.get_mut(b)) {
                 *set |= objector.place.bit();
@@ -131,6 +137,19 @@ pub(super) fn held(
         objected(&mut state, objector.place, step.seq());
     }
     Ok(state)
+}
+
+/// A hold that was lifted does not come back by its old bytes.
+pub(crate) fn signed_since_lifted(state: &State, proof: &Proof, bits: &[u64]) -> Result<(), Reason> {
+    let lifted = bits.iter().filter_map(|bit| state.lifted.get(usize::try_from(*bit).ok()?));
+    if lifted.max().is_some_and(|seq| proof.as_of.seq < *seq) {
+        return Err(Reason::Stale("the hold was lifted since"));
+    }
+    Ok(())
+}
+
+fn not_lifted_since(state: &State, step: &Step<'_>, bits: &[u64]) -> Result<(), Reason> {
+    step.signed().try_for_each(|(_, proof)| signed_since_lifted(state, proof, bits))
 }
 
 /// Silencing is for good. A place-2 factor alone takes the consent of factors in the phone; objections are taken only by

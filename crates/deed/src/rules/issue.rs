@@ -30,6 +30,7 @@ pub(crate) fn issue(event: &Event, issued: &Issued, signers: &[Signer]) -> Resul
         slots: slots.collect(),
         factors,
         holds: [0; 9],
+        lifted: [0; 9],
         objected: [0; 5],
         live: None,
         moved: None,

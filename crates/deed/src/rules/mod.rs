@@ -7,7 +7,7 @@ mod hold;
 mod issue;
 mod request;
 
-pub(crate) use hold::{ends, objector};
+pub(crate) use hold::{ends, objector, signed_since_lifted};
 pub(crate) use issue::issue;
 
 use crate::defence::{Defence, stands};

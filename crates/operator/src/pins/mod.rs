@@ -27,6 +27,9 @@ use wire::{Imsi, Msisdn, UnixTime};
 /// The name of the row that says what the pins add up to.
 pub const META: &str = "pins";
 
+/// The name of the row that keeps objections while pins are rebuilt.
+pub const OBJECTIONS: &str = "objections";
+
 /// The keys that only the enforcement point has.
 #[derive(Debug)]
 pub struct EnforcementKeys {
@@ -179,6 +182,19 @@ impl Pins {
         pins.flat_map(|(pin, _)| pin.standing).map(|standing| standing.bytes).collect()
     }
 
+    /// Objections as one row, to be kept while the pins they stood in are rebuilt.
+    pub fn keep_objections(&self, objections: &[Vec<u8>]) -> Changes {
+        let body = Writer::new().list(objections, |w, o| w.bytes(o)).done();
+        let row = row::mac(&self.keys.mac, &body, OBJECTIONS);
+        Changes(vec![Write::Put(Key::Meta(OBJECTIONS), Row::Bytes(row))])
+    }
+
+    /// And back; what does not read was not ours.
+    pub fn kept_objections(&self, row: &[u8]) -> Vec<Vec<u8>> {
+        let body = row::unmac(&self.keys.mac, row, OBJECTIONS).unwrap_or_default();
+        row::decode_objections(body).unwrap_or_default()
+    }
+
     fn read(&mut self, rows: &[(Msisdn, Vec<u8>)], meta: Option<&[u8]>) -> Result<(), String> {
         for (number, row) in rows {
             let body =
@@ -287,13 +303,18 @@ impl Pins {
 
     /// The IMSI that answers for a number.
     pub fn resolve(&self, number: &Msisdn) -> Option<Imsi> {
-        self.pin(number)?.resolve()
+        self.up_to_date(number).then(|| self.pin(number)?.resolve())?
+    }
+
+    /// Whether nothing newer of a number is known to exist elsewhere.
+    fn up_to_date(&self, number: &Msisdn) -> bool {
+        self.current && !self.behind.contains(number)
     }
 
     /// The number an IMSI answers for.
     pub fn number_of(&self, imsi: &Imsi) -> Option<Msisdn> {
         let number = self.imsis.get(imsi)?;
-        let pin = self.pin(number)?;
+        let pin = self.up_to_date(number).then(|| self.pin(number))??;
         pin.state.slots.iter().any(|s| s.card.imsi == *imsi && !s.dormant).then_some(*number)
     }
 
@@ -361,13 +382,15 @@ impl Pins {
         let held = self.held.get(&number).ok_or(deed::Reason::OtherDeed)?;
         let mut pin = held.pin.clone();
         let after = pin.close(&Portable, &self.manifests, commit, now)?;
+        // The new card's keys are taken into custody now: what the database does to them later stops nothing.
+        let mut wrapped = held.wrapped.clone();
         for card in new_cards(Some(&held.pin.state), &after) {
             self.free(card, &number)?;
-            if !held.wrapped.iter().any(|(imsi, _)| *imsi == card.imsi) {
-                self.matching_keys(card, card_row)?;
+            if !wrapped.iter().any(|(imsi, _)| *imsi == card.imsi) {
+                wrapped.push((card.imsi, self.matching_keys(card, card_row)?));
             }
         }
-        self.prepare(number, pin, held.wrapped.clone(), Vec::new())
+        self.prepare(number, pin, wrapped, Vec::new())
     }
 
     /// Makes a prepared change visible, once its writes are durable.
@@ -382,10 +405,15 @@ impl Pins {
         self.index(change.number, change.held);
     }
 
-    /// Prepares to remember that the log was followed up to here.
-    pub fn follow(&mut self, followed: Followed) -> Changes {
+    /// What to store to remember that the log was followed up to here; nothing if that is known already.
+    pub fn follow(&self, followed: Followed) -> Option<Changes> {
+        let known = self.followed.is_some_and(|f| f.size == followed.size && f.root == followed.root);
+        (!known).then(|| Changes(vec![self.meta(self.set, Some(followed))]))
+    }
+
+    /// It is stored.
+    pub const fn followed_to(&mut self, followed: Followed) {
         self.followed = Some(followed);
-        Changes(vec![self.meta(self.set)])
     }
 
     /// Whether a card may come to a number: its IMSI and key are no other number's, and this row holds its key.
@@ -437,7 +465,7 @@ impl Pins {
         };
         let set = without.combine(held.row_hash, false);
         writes.push(Write::Pin { number, row });
-        writes.push(self.meta(set));
+        writes.push(self.meta(set, self.followed));
         Ok(PinChange { number, held, set, changes: Changes(writes) })
     }
 
@@ -466,8 +494,8 @@ impl Pins {
         self.held.insert(number, held);
     }
 
-    fn meta(&self, set: SetHash) -> Write {
-        let followed = self.followed.unwrap_or(Followed { size: 0, root: [0; 32], time: 0 });
+    fn meta(&self, set: SetHash, followed: Option<Followed>) -> Write {
+        let followed = followed.unwrap_or(Followed { size: 0, root: [0; 32], time: 0 });
         let body = Writer::new()
             .array(4)
             .uint(followed.size)

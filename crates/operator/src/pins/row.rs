@@ -33,6 +33,14 @@ pub(super) fn decode_row(body: &[u8]) -> Option<PinRow> {
     .ok()
 }
 
+pub(super) fn decode_objections(body: &[u8]) -> Option<Vec<Vec<u8>>> {
+    whole(body, |r| {
+        let n = r.list(1 << 20, "number of objections")?;
+        (0..n).map(|_| r.bytes().map(<[u8]>::to_vec)).collect()
+    })
+    .ok()
+}
+
 pub(super) fn decode_meta(body: &[u8]) -> Option<(Followed, Vec<u8>)> {
     whole(body, |r| {
         r.array(4)?;

@@ -23,24 +23,20 @@ impl Node {
 
     fn authenticate_run(&mut self, commands: &[Command]) -> Vec<Authenticated> {
         let now = self.clock.now();
-        let wanting: Vec<&Command> = commands
-            .iter()
-            .filter(|c| matches!(self.pins.serve(&c.imsi(), self.witnessed), Served::Line(_)))
-            .collect();
-        let wants: Vec<(Imsi, u64)> = wanting.iter().map(|c| (c.imsi(), c.sequence_numbers())).collect();
+        // Who is not served, or asks too often, costs no sequence number and no write.
+        let admitted: Vec<bool> = commands.iter().map(|command| self.admit(command, now)).collect();
+        let wanting =
+            commands.iter().zip(&admitted).filter(|(_, admitted)| **admitted).map(|(command, _)| command);
+        let wants: Vec<(Imsi, u64)> = wanting.map(|c| (c.imsi(), c.sequence_numbers())).collect();
         let firsts = match self.reserve(&wants) {
             Ok(firsts) => firsts,
             Err(refusal) => return commands.iter().map(|_| Err(refusal.clone())).collect(),
         };
-        let mut firsts = wants.iter().zip(firsts);
+        let mut firsts = firsts.into_iter();
         let (mut answers, mut changes) = (Vec::new(), Vec::new());
-        for command in commands {
-            let served = matches!(self.pins.serve(&command.imsi(), self.witnessed), Served::Line(_));
-            let seq = if served { firsts.next().and_then(|(_, first)| first) } else { None };
-            if served {
-                self.memory.count(command, now);
-            }
-            answers.push(self.decide(command, seq, now, &mut changes));
+        for (command, admitted) in commands.iter().zip(admitted) {
+            let seq = if admitted { firsts.next().flatten() } else { None };
+            answers.push(self.decide(command, admitted, seq, &mut changes));
         }
         if changes.is_empty() {
             return answers;
@@ -49,6 +45,16 @@ impl Node {
             Ok(_) => answers,
             Err(broken) => commands.iter().map(|_| Err(broken.clone().into())).collect(),
         }
+    }
+
+    /// Whether a command is a served card's and not one too many; it is counted then.
+    fn admit(&mut self, command: &Command, now: UnixTime) -> bool {
+        let served = matches!(self.pins.serve(&command.imsi(), self.witnessed), Served::Line(_));
+        let admitted = served && self.memory.admits(command, now);
+        if admitted {
+            self.memory.count(command, now);
+        }
+        admitted
     }
 
     /// Takes SEQ numbers, if any are wanted at all.
@@ -62,12 +68,13 @@ impl Node {
     fn decide(
         &mut self,
         command: &Command,
+        admitted: bool,
         seq: Option<u64>,
-        now: UnixTime,
         changes: &mut Vec<Changes>,
     ) -> Authenticated {
-        let facts = Facts { pins: &self.pins, memory: &self.memory, now_witnessed: self.witnessed, seq };
-        let (change, remember, reply) = auc::decide(&facts, command, now, &mut self.rng)?;
+        let facts =
+            Facts { pins: &self.pins, memory: &self.memory, now_witnessed: self.witnessed, admitted, seq };
+        let (change, remember, reply) = auc::decide(&facts, command, &mut self.rng)?;
         self.memory.remember(command.imsi(), &remember);
         if !change.0.is_empty() {
             changes.push(change);

@@ -1,28 +1,19 @@
 //! Changing deeds: issue, request, consent, object, commit.
 
 use super::Node;
-use deed::Reason;
-use deed::event::{Issued, Proof};
+use super::heard::Heard;
+use deed::event::{Body, Issued, Proof};
 use deed::objection::Objection;
 use deed::pin::Objected;
-use deed::record::{Card, Intent};
-use keys::subscriber::SubscriberKeys;
+use deed::record::Intent;
+use deed::{Digest, Reason};
 use operator::Refusal;
 use operator::consent::{self, Command, Facts, Reply};
-use operator::store::{CardRow, Changes, Key, Outcome, Row, Write};
-use rand_core::Rng;
-use wire::{Eid, Iccid, Imsi, Msisdn};
+use operator::store::{Changes, Outcome, Write};
+use wire::Msisdn;
 
 /// How often a decision is made again when somebody else was first.
 const ATTEMPTS: usize = 3;
-
-/// A card drawn from the stock, with the keys its chip must get.
-pub struct DrawnCard {
-    /// As deeds name it.
-    pub card: Card,
-    /// Its keys, for the personalisation bureau alone.
-    pub keys: SubscriberKeys,
-}
 
 /// The enforcement point's word that it has an objection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,28 +26,15 @@ pub struct Receipt {
     pub signature: [u8; 64],
 }
 
-impl Node {
-    /// Draws a card: ICCID, IMSI and keys exist before anybody signs for it. The key goes to the bureau and, wrapped, to
-    /// the database; whoever later accepts the card checks it against the commitment.
-    pub fn draw_card(&mut self, eid: Option<Eid>) -> Result<DrawnCard, Refusal> {
-        for _ in 0..ATTEMPTS {
-            let serial = self.rng.next_u64() % 1_000_000_000;
-            let imsi: Imsi = parse(&format!("999700{serial:09}"))?;
-            let iccid: Iccid = parse(&with_luhn(&format!("899997000{serial:09}")))?;
-            if self.database.load(&[Key::Card(imsi)])?.pop().flatten().is_some() {
-                continue;
-            }
-            let keys = SubscriberKeys::random(&mut self.rng);
-            let key_commit = keys.commitment(&imsi, &iccid);
-            let card = Card { iccid, imsi, eid, key_commit, card_pub: None };
-            let wrapped = keys.wrap(&self.pins.keys().kek, &imsi, &iccid, &mut self.rng);
-            let row = CardRow { imsi, iccid, card: card.encode(), keys: wrapped };
-            self.database.commit(&[Changes(vec![Write::Put(Key::Card(imsi), Row::Card(row))])])?;
-            return Ok(DrawnCard { card, keys });
-        }
-        Err(Refusal::Broken("no free IMSI was found in the range".into()))
-    }
+/// What became of a statement: an objection's receipt is good even if the chain refused it.
+pub struct Stated {
+    /// The chain.
+    pub reply: Result<Reply, Refusal>,
+    /// The enforcement point's word, for an objection.
+    pub receipt: Option<Receipt>,
+}
 
+impl Node {
     /// A number's first event.
     pub fn issue(&mut self, body: Issued, proofs: Vec<Proof>) -> Result<Reply, Refusal> {
         let number = body.number;
@@ -68,34 +46,63 @@ impl Node {
 
     /// A desk asks for a change.
     pub fn request(&mut self, number: &Msisdn, intent: Intent) -> Result<Reply, Refusal> {
-        self.change(number, &Command::Request { intent })
+        let now = self.clock.now();
+        if self.heard.too_often(number, &Heard::DESKS, now) {
+            return Err(Refusal::refused("rate", "desks have asked for enough changes of this number today"));
+        }
+        let reply = self.change(number, &Command::Request { intent })?;
+        self.heard.count(number, &Heard::DESKS, now);
+        Ok(reply)
     }
 
-    /// Somebody's own statement. An objection acts at the enforcement point first, whatever the chain does with it.
+    /// Somebody's own statement. An objection acts at the enforcement point first; its receipt is good whatever the
+    /// chain does with it.
     pub fn statement(
         &mut self,
         number: &Msisdn,
         kind: u64,
         body: Vec<u8>,
         proofs: Vec<Proof>,
-    ) -> Result<(Reply, Option<Receipt>), Refusal> {
-        let mut receipt = None;
-        if let (4 | 6, [proof]) = (kind, proofs.as_slice()) {
-            let deed_id = self.pins.pin(number).ok_or_else(|| unknown(number))?.state.deed_id;
-            let parsed = deed::event::Body::decode(kind, &body)?;
-            let silences =
-                matches!(&parsed, deed::event::Body::Held { silenced, .. } if !silenced.is_empty());
-            if !silences {
-                let objection =
-                    Objection { deed_id, body: parsed, body_bytes: body.clone(), proof: proof.clone() };
-                receipt = Some(self.hand_in(&objection.encode())?);
-            }
-        }
+    ) -> Result<Stated, Refusal> {
+        let receipt = self.object_first(number, kind, &body, &proofs)?;
         if receipt.as_ref().is_some_and(|r| !r.in_time) {
-            return Err(Reason::TooLate.into());
+            return Ok(Stated { reply: Err(Reason::TooLate.into()), receipt });
         }
-        let reply = self.change(number, &Command::Statement { kind, body, proofs })?;
-        Ok((reply, receipt))
+        let signers: Vec<Digest> = proofs.iter().map(|p| p.signer).collect();
+        let now = self.clock.now();
+        let reply = if signers.iter().any(|s| self.heard.too_often(number, s, now)) {
+            Err(Refusal::refused(
+                "rate",
+                "this key has said enough about this number today; a direct objection still acts",
+            ))
+        } else {
+            self.change(number, &Command::Statement { kind, body, proofs })
+        };
+        if reply.is_ok() {
+            signers.iter().for_each(|signer| self.heard.count(number, signer, now));
+        }
+        match (reply, receipt) {
+            (Err(refusal), None) => Err(refusal),
+            (reply, receipt) => Ok(Stated { reply, receipt }),
+        }
+    }
+
+    /// Hands a veto or a hold to the enforcement point before anything else is done with it.
+    fn object_first(
+        &mut self,
+        number: &Msisdn,
+        kind: u64,
+        body: &[u8],
+        proofs: &[Proof],
+    ) -> Result<Option<Receipt>, Refusal> {
+        let (4 | 6, [proof]) = (kind, proofs) else { return Ok(None) };
+        let deed_id = self.pins.pin(number).ok_or_else(unknown)?.state.deed_id;
+        let parsed = Body::decode(kind, body)?;
+        if matches!(&parsed, Body::Held { silenced, .. } if !silenced.is_empty()) {
+            return Ok(None);
+        }
+        let objection = Objection { deed_id, body: parsed, body_bytes: body.to_vec(), proof: proof.clone() };
+        self.hand_in(&objection.encode()).map(Some)
     }
 
     /// Takes an objection directly: durable at the enforcement point before it is receipted.
@@ -129,6 +136,8 @@ impl Node {
                 signers: &self.signers,
                 roll: &self.pins.keys().roll,
                 state: self.pins.pin(number).map(|p| &p.state),
+                log_size: self.log.size(),
+                witnessed: self.witnessed,
             };
             let (changes, reply) = consent::decide(&facts, command, now, &mut self.rng)?;
             if let (Command::Commit { .. }, Some(commit)) = (command, reply.events.last()) {
@@ -137,12 +146,16 @@ impl Node {
             if matches!(command, Command::Issue { .. }) {
                 self.check_new_cards(&reply)?;
             }
+            if reply.leaves.iter().any(|leaf| self.log.first_with(&leaf.tag).is_some()) {
+                return Err(Refusal::refused("fork", "the log has another event in this place already"));
+            }
             match self.database.commit(&[changes])?.pop() {
-                Some(Outcome::Done(indices)) => {
+                Some(Outcome::Done) => {
                     self.unfollowed = true;
-                    self.append_leaves(&reply, &indices)?;
+                    let first = self.log.size();
+                    reply.leaves.iter().for_each(|leaf| self.log.push(leaf));
                     self.publish()?;
-                    self.follow_events(number, &reply, &indices)?;
+                    self.follow_events(number, &reply, first)?;
                     return Ok(reply);
                 }
                 _ => self.catch_up(number)?,
@@ -153,144 +166,26 @@ impl Node {
         ))
     }
 
-    fn append_leaves(&mut self, reply: &Reply, indices: &[u64]) -> Result<(), Refusal> {
-        let first = (reply.state.heads.len() as u64).saturating_sub(reply.events.len() as u64);
-        for (seq, index) in (first..).zip(indices) {
-            let leaf = deed::pin::leaf(&self.pins.keys().roll, &reply.state, seq);
-            let leaf = leaf.ok_or_else(|| Refusal::Broken("an event without a head".into()))?;
-            if *index != self.log.size() {
-                return Err(Refusal::Broken(
-                    "the database gave a leaf another place than the log has".into(),
-                ));
-            }
-            self.log.push(&leaf);
-        }
-        Ok(())
-    }
-
-    /// The enforcement point accepts new events, each with the proof that it is logged; the proof is kept for replay.
-    fn follow_events(&mut self, number: &Msisdn, reply: &Reply, indices: &[u64]) -> Result<(), Refusal> {
-        let mut proofs = Vec::new();
-        for (bytes, index) in reply.events.iter().zip(indices) {
-            let proof = self.log.prove(*index);
-            self.accept(bytes, proof.as_ref())?;
-            if let (Some(proof), Some((deed, seq, _))) = (proof, consent::place(bytes)) {
-                proofs.push(Write::Proof { deed, seq, proof: proof.encode() });
-            }
+    /// The enforcement point accepts new events, each with the proof that it is logged. The proofs are stored first: after
+    /// a crash they show that the events were logged in time.
+    fn follow_events(&mut self, number: &Msisdn, reply: &Reply, first: u64) -> Result<(), Refusal> {
+        let proofs: Vec<_> =
+            (first..).zip(&reply.events).map(|(index, event)| (event, self.log.prove(index))).collect();
+        let stored = proofs.iter().filter_map(|(event, proof)| {
+            let (deed, seq) = consent::place(event)?;
+            Some(Write::Proof { deed, seq, proof: proof.as_ref()?.encode() })
+        });
+        let stored = Changes(stored.collect());
+        self.database.commit(&[stored])?;
+        for (event, proof) in proofs {
+            self.accept(event, proof.as_ref())?;
         }
         self.unfollowed = false;
         self.follow()?;
-        self.database.commit(&[Changes(proofs)])?;
         self.begin_waits(number)
     }
-
-    /// Accepts one event: prepared, durable in the enforcement point's own store, then in force.
-    pub(super) fn accept(
-        &mut self,
-        event: &[u8],
-        proof: Option<&deed::log::proof::TlogProof>,
-    ) -> Result<(), Refusal> {
-        let rows = self.card_rows(event);
-        let find = |imsi: &Imsi| rows.iter().find(|row| row.imsi == *imsi).cloned();
-        let change = self.pins.accept(event, proof, &find, self.witnessed)?;
-        self.store_pins(change.changes.clone())?;
-        self.pins.install(change);
-        Ok(())
-    }
-
-    /// Before a commit may be logged: no objection stands, and from now on one is too late.
-    fn close(&mut self, commit: &[u8]) -> Result<(), Refusal> {
-        let rows = self.card_rows(commit);
-        let find = |imsi: &Imsi| rows.iter().find(|row| row.imsi == *imsi).cloned();
-        let change = self.pins.close(commit, &find, self.witnessed)?;
-        self.store_pins(change.changes.clone())?;
-        self.pins.install(change);
-        Ok(())
-    }
-
-    /// A first event whose card is another number's, or whose key is not the committed one, is not logged at all.
-    fn check_new_cards(&mut self, reply: &Reply) -> Result<(), Refusal> {
-        for slot in &reply.state.slots {
-            let row = self.database.load(&[Key::Card(slot.card.imsi)])?.pop().flatten();
-            let Some(Row::Card(row)) = row else { return Err(Reason::KeyMismatch.into()) };
-            self.pins.admit(&slot.card, &reply.state.number, &row)?;
-        }
-        Ok(())
-    }
-
-    /// The database's rows of the cards that an event may bring: what it says of their keys is checked, not believed.
-    fn card_rows(&mut self, event: &[u8]) -> Vec<CardRow> {
-        let Ok(event) = deed::event::Event::decode(event) else { return Vec::new() };
-        let mut wanted = Vec::new();
-        match &event.body {
-            deed::event::Body::Issued(issued) => {
-                wanted.extend(issued.slots.iter().map(|(_, card)| card.imsi))
-            }
-            deed::event::Body::Committed { .. } => {
-                let live = self.pins.by_deed(&event.deed_id).and_then(|pin| pin.state.live.as_ref());
-                match live.map(|l| &l.intent.change) {
-                    Some(deed::record::Change::Move { to, .. } | deed::record::Change::Wake { to, .. }) => {
-                        wanted.push(to.imsi);
-                    }
-                    Some(deed::record::Change::Add { card, .. }) => wanted.push(card.imsi),
-                    _ => {}
-                }
-            }
-            _ => {}
-        }
-        let keys: Vec<Key> = wanted.into_iter().map(Key::Card).collect();
-        let rows = self.database.load(&keys).unwrap_or_default();
-        rows.into_iter()
-            .filter_map(|row| if let Some(Row::Card(row)) = row { Some(row) } else { None })
-            .collect()
-    }
-
-    /// Events that the database has and the pin has not: accepted if they are legal and logged, else an alarm.
-    pub(super) fn catch_up(&mut self, number: &Msisdn) -> Result<(), Refusal> {
-        let Some(pin) = self.pins.pin(number) else { return Ok(()) };
-        let (deed, have) = (pin.state.deed_id, pin.state.heads.len());
-        for row in self.database.events(&deed)?.into_iter().skip(have) {
-            let proof = self.log.prove(row.index);
-            if let Err(refusal) = self.accept(&row.bytes, proof.as_ref()) {
-                self.alarm("event", &format!("an event in the database is not accepted: {refusal}"));
-                break;
-            }
-        }
-        Ok(())
-    }
 }
 
-pub(super) fn unknown(_: &Msisdn) -> Refusal {
-    Refusal::refused("unknown", "no such number")
-}
-
-fn parse<T: std::str::FromStr<Err = wire::Malformed>>(text: &str) -> Result<T, Refusal> {
-    text.parse().map_err(|e: wire::Malformed| Refusal::Broken(e.to_string()))
-}
-
-/// The digits with their check digit (ISO/IEC 7812-1 Annex B).
-fn with_luhn(digits: &str) -> String {
-    let sum: u32 = digits
-        .bytes()
-        .rev()
-        .enumerate()
-        .map(|(i, b)| {
-            let d = u32::from(b - b'0');
-            match i % 2 {
-                0 if d > 4 => d * 2 - 9,
-                0 => d * 2,
-                _ => d,
-            }
-        })
-        .sum();
-    format!("{digits}{}", (10 - sum % 10) % 10)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn check_digits_are_right() {
-        // The ICCID example of ITU-T E.118 as cards in the field carry it.
-        assert_eq!(super::with_luhn("7992739871"), "79927398713");
-    }
+pub(super) fn unknown() -> Refusal {
+    Refusal::refused("no-number", "no such number")
 }

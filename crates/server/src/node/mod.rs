@@ -3,15 +3,20 @@
 //! A change of a deed goes: decided → (a commit: closing written) → event and leaf durable in the database → checkpoint
 //! cosigned by the witnesses → accepted and durable in the enforcement point's store → answered.
 
+mod accept;
 mod authenticate;
 mod deeds;
+mod heard;
 mod query;
 mod recover;
+mod stock;
 mod tick;
 
 pub use authenticate::Authenticated;
-pub use deeds::{DrawnCard, Receipt};
+pub use deeds::{Receipt, Stated};
+pub use stock::DrawnCard;
 
+use self::heard::Heard;
 use crate::clock::Clock;
 use crate::deployment::{Deployment, format_seen, write_private};
 use deed::Digest;
@@ -26,6 +31,7 @@ use operator::pins::{Followed, Pins};
 use operator::store::{AlarmRow, Changes, Store, Write};
 use operator::witness::Witness;
 use rand_chacha::ChaCha20Rng;
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +40,8 @@ use wire::{Msisdn, UnixTime};
 /// A running deployment, on one thread.
 pub struct Node {
     database: Box<dyn Store>,
+    /// Why the database is an empty one in memory, if it is.
+    database_fault: Option<String>,
     pin_store: Box<dyn Store>,
     pins: Pins,
     memory: Memory,
@@ -55,6 +63,10 @@ pub struct Node {
     unfollowed: bool,
     /// Numbers still to be compared with the database in this round.
     to_compare: Vec<Msisdn>,
+    /// For each live request, the witnessed time before which trying its commit again is useless.
+    not_before: HashMap<Digest, UnixTime>,
+    /// How often each signer was heard today.
+    heard: Heard,
     rng: ChaCha20Rng,
     /// Keeps the folder locked for as long as the node lives.
     _lock: File,
@@ -73,8 +85,9 @@ impl Node {
         let Deployment { lock, signed, manifests, root_digest, signers, auc, enforcement, .. } = deployment;
         let (log, witnesses) = (deployment.log, deployment.witnesses);
         let mut node = Self {
-            database: Box::new(deployment.database),
-            pin_store: Box::new(deployment.pin_store),
+            database: deployment.database,
+            database_fault: deployment.database_fault,
+            pin_store: deployment.pin_store,
             pins: Pins::new(enforcement, manifests),
             memory: Memory::default(),
             log,
@@ -90,6 +103,8 @@ impl Node {
             log_whole: false,
             unfollowed: false,
             to_compare: Vec::new(),
+            not_before: HashMap::new(),
+            heard: Heard::default(),
             rng,
             _lock: lock,
         };
@@ -105,7 +120,11 @@ impl Node {
         let mut refusals = Vec::new();
         for (witness, path) in &mut self.witnesses {
             let proof = self.log.consistency(witness.seen().size).unwrap_or_default();
+            let before = witness.seen();
             let line = witness.cosign(&note, &proof, now).and_then(|line| {
+                if witness.seen() == before && before.size > 0 {
+                    return Ok(line);
+                }
                 let seen = format_seen(witness.seen());
                 write_private(path, seen.as_bytes())
                     .map_err(|e| Refusal::Broken(format!("{}: {e}", path.display())))?;
@@ -137,8 +156,11 @@ impl Node {
     fn follow(&mut self) -> Result<(), Refusal> {
         match self.newest {
             Some(newest) if self.pins.current() && !self.unfollowed => {
-                let changes = self.pins.follow(newest);
-                self.store_pins(changes)
+                if let Some(changes) = self.pins.follow(newest) {
+                    self.store_pins(changes)?;
+                    self.pins.followed_to(newest);
+                }
+                Ok(())
             }
             _ => Ok(()),
         }

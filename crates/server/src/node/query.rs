@@ -16,7 +16,7 @@ use wire::{Imsi, Msisdn, UnixTime};
 impl Node {
     /// A number's pin.
     pub fn pin(&self, number: &Msisdn) -> Result<&Pin, Refusal> {
-        self.pins.pin(number).ok_or_else(|| unknown(number))
+        self.pins.pin(number).ok_or_else(unknown)
     }
 
     /// How a card is served, in a word: from the pins alone.

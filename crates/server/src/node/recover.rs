@@ -4,53 +4,45 @@ use super::Node;
 use deed::defence::{Defence, stands};
 use deed::log::proof::TlogProof;
 use operator::Refusal;
-use operator::pins::{Loaded, META, Pins};
+use operator::pins::{Loaded, META, OBJECTIONS, Pins};
 use operator::store::{Key, LeafRow, Row};
 use operator::witness::Seen;
 use std::collections::HashMap;
-use wire::Msisdn;
+use wire::{Msisdn, UnixTime};
 
 /// How many events ahead of a pin a leaf is recognised by its tag.
 const LOOK_AHEAD: u64 = 64;
 
 impl Node {
     pub(super) fn recover(&mut self) -> Result<(), Refusal> {
-        let leaves = self.database.leaves(0)?;
-        for (at, row) in leaves.iter().enumerate() {
-            if row.index != at as u64 {
-                break;
-            }
-            self.log.push(&row.leaf);
-        }
         let loaded = self.load_pins()?;
+        let newest = self.witnesses.iter().map(|(w, _)| w.seen()).max_by_key(|s| s.size);
+        let newest = newest.unwrap_or(Seen::nothing());
+        self.read_log(newest.size);
         if let Loaded::Tampered { why, .. } = &loaded {
             self.alarm("pins", &format!("{why}; rebuilt from the witnessed log"));
         }
-        let newest = self.witnesses.iter().map(|(w, _)| w.seen()).max_by_key(|s| s.size);
-        let newest = newest.unwrap_or(Seen::nothing());
-        self.log_whole = self.log.root(newest.size) == Some(newest.root);
+        self.log_whole = self.database_fault.is_none() && self.log.root(newest.size) == Some(newest.root);
         if self.log_whole {
-            self.publish()?;
-            self.pins.set_current(true);
-            if stands(Defence::ReplayOnStart) {
-                self.replay_unfollowed()?;
-            }
-            if let Loaded::Tampered { objections, .. } = &loaded {
-                // Objections are signed: those that stood are handed in again. What no longer fits is settled.
-                for objection in objections {
-                    let _ = self.hand_in(objection);
+            match self.follow_from_start(&loaded) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => {
+                    self.log_whole = false;
+                    self.alarm("publish", &refusal.to_string());
                 }
             }
-            return self.follow();
         }
+        let why =
+            self.database_fault.clone().unwrap_or_else(|| "it is not the one the witnesses know".into());
         self.alarm(
             "log",
-            "the log here is not the one the witnesses know; numbers are served, nothing is changed",
+            &format!("no use is made of the log here: {why}; numbers are served, nothing is changed"),
         );
-        let followed = self.pins.followed().map(|f| Seen { size: f.size, root: f.root });
+        let followed = self.pins.followed();
+        self.witnessed = self.witnessed.max(UnixTime(followed.map_or(0, |f| f.time)));
         // Pins as new as the witnesses' tree need no replay: a damaged database does not darken a line.
-        let newest_known =
-            followed == Some(newest) || newest.size == 0 || !stands(Defence::WitnessesRemember);
+        let seen = followed.map(|f| Seen { size: f.size, root: f.root });
+        let newest_known = seen == Some(newest) || newest.size == 0 || !stands(Defence::WitnessesRemember);
         let current = loaded == Loaded::Whole && newest_known;
         self.pins.set_current(current);
         if !current {
@@ -60,6 +52,65 @@ impl Node {
             );
         }
         Ok(())
+    }
+
+    /// The log as far as witnesses have seen it. What the database has beyond was never acknowledged to anybody: it is
+    /// not logged now, long after, but done again by whoever asked for it.
+    fn read_log(&mut self, size: u64) {
+        let leaves = match self.database.leaves(0) {
+            Ok(leaves) => leaves,
+            Err(broken) => {
+                self.database_fault.get_or_insert(broken.to_string());
+                return;
+            }
+        };
+        let ours = (0..size).zip(&leaves).take_while(|(at, row)| row.index == *at);
+        for (_, row) in ours {
+            self.log.push(&row.leaf);
+        }
+    }
+
+    /// A fresh checkpoint, and the pins brought up to it.
+    fn follow_from_start(&mut self, loaded: &Loaded) -> Result<(), Refusal> {
+        self.publish()?;
+        self.pins.set_current(true);
+        let mut objections = self.kept_objections()?;
+        if let Loaded::Tampered { objections: salvaged, .. } = loaded {
+            objections.extend_from_slice(salvaged);
+            let keep = self.pins.keep_objections(&objections);
+            self.store_pins(keep)?;
+        }
+        if stands(Defence::ReplayOnStart) {
+            self.replay_unfollowed()?;
+        }
+        self.stand_again(&objections)?;
+        self.follow()
+    }
+
+    fn kept_objections(&mut self) -> Result<Vec<Vec<u8>>, Refusal> {
+        Ok(match self.pin_store.load(&[Key::Meta(OBJECTIONS)])?.pop().flatten() {
+            Some(Row::Bytes(row)) => self.pins.kept_objections(&row),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Objections are signed: those that stood in pins that had to be rebuilt are handed in again. They are kept until
+    /// that is done.
+    fn stand_again(&mut self, objections: &[Vec<u8>]) -> Result<(), Refusal> {
+        if objections.is_empty() {
+            return Ok(());
+        }
+        for objection in objections {
+            match self.hand_in(objection) {
+                Err(broken @ Refusal::Broken(_)) => return Err(broken),
+                Err(refusal) => {
+                    self.alarm("objection", &format!("one that stood is not taken again: {refusal}"))
+                }
+                Ok(_) => {}
+            }
+        }
+        let none = self.pins.keep_objections(&[]);
+        self.store_pins(none)
     }
 
     fn load_pins(&mut self) -> Result<Loaded, Refusal> {
@@ -84,44 +135,53 @@ impl Node {
         let from =
             self.pins.followed().filter(|f| self.log.root(f.size) == Some(f.root)).map_or(0, |f| f.size);
         let leaves = self.database.leaves(from)?;
-        self.replay(&leaves);
-        self.unfollowed = false;
+        // As long as one leaf could not be followed, the pins do not say that they have followed the log to its end: the
+        // next start looks again, and never serves an older state for not having looked.
+        self.unfollowed = !self.replay(&leaves);
         Ok(())
     }
 
     /// Follows leaves that the pins have not followed: each needs its event, which the database may or may not have.
-    fn replay(&mut self, leaves: &[LeafRow]) {
+    /// Whether all could be followed.
+    fn replay(&mut self, leaves: &[LeafRow]) -> bool {
         let mut missing: HashMap<Msisdn, u64> = HashMap::new();
-        for row in leaves {
+        let size = self.log.size();
+        for row in leaves.iter().filter(|row| row.index < size) {
             let events = self.database.events(&row.deed).unwrap_or_default();
             let event = events.iter().find(|e| deed::event::head(&e.bytes) == row.leaf.head);
-            let accepted = event.is_some_and(|event| {
+            let followed = event.is_some_and(|event| {
                 let stored = event.proof.as_deref().and_then(|p| TlogProof::parse(p).ok());
                 let proof = stored.or_else(|| self.log.prove(row.index));
                 match self.accept(&event.bytes, proof.as_ref()) {
                     Ok(()) => true,
-                    Err(refusal) => self.not_followed(row, &refusal),
+                    Err(refusal) => self.not_followed(row, &event.bytes, &refusal),
                 }
             });
-            if !accepted && let Some(number) = self.recognise(row) {
+            if !followed && let Some(number) = self.recognise(row) {
                 missing.insert(number, row.index);
             }
         }
-        for (number, index) in missing {
-            self.pins.set_behind(number);
+        let numbers: Vec<Msisdn> = self.pins.numbers().copied().collect();
+        numbers.iter().filter(|number| !missing.contains_key(number)).for_each(|n| self.pins.caught_up(n));
+        for (number, index) in &missing {
+            self.pins.set_behind(*number);
             self.alarm(
                 "behind",
                 &format!("leaf {index} is a newer event than this node has; its number is not served"),
             );
         }
+        missing.is_empty()
     }
 
     /// Whether a leaf whose event was not accepted may be passed over: the pin has it already, or it never was legal (a
     /// squatting leaf is an alarm, not a veto). A legal event that cannot be carried out here, for want of its key or of
     /// proof that it was logged in time, may not: serving the state before it would be serving an older state.
-    fn not_followed(&mut self, row: &LeafRow, refusal: &Refusal) -> bool {
+    fn not_followed(&mut self, row: &LeafRow, event: &[u8], refusal: &Refusal) -> bool {
+        let place = operator::consent::place(event);
+        let pinned = place.and_then(|(deed, seq)| self.pins.by_deed(&deed)?.state.head_at(seq));
         match refusal.code() {
-            "sequence" | "living-deed" => true,
+            _ if pinned == Some(row.leaf.head) => true,
+            "sequence" => false,
             "log" | "key-mismatch" | "card-taken" | "broken" => false,
             _ => {
                 self.alarm("leaf", &format!("leaf {}: {refusal}", row.index));

@@ -52,7 +52,10 @@ impl Node {
 
     fn go_on(&mut self, number: &Msisdn) {
         if let Err(refusal) = self.progress(number) {
-            tracing::debug!(code = refusal.code(), "a live request does not go on: {refusal}");
+            match refusal {
+                Refusal::Broken(why) => self.alarm("progress", &why),
+                other => tracing::debug!(code = other.code(), "a live request does not go on: {other}"),
+            }
         }
     }
 
@@ -67,15 +70,24 @@ impl Node {
         if self.pins.pin(number).is_some_and(|p| p.closing_expired(self.witnessed)) {
             return self.change(number, &Command::End { reason: REFUSED }).map(drop);
         }
-        let waits = self.waits(&live.head)?;
+        if self.not_before.get(&live.head).is_some_and(|time| self.witnessed < *time) {
+            return Err(Refusal::refused("wait", "the waiting time has not passed"));
+        }
+        let (request, waits) = (live.head, self.waits(&live.head)?);
         // The newest wait counts the most consents; an older one may be over sooner.
         let mut last = None;
         for (start_seq, early) in waits.0.into_iter().rev() {
             let Some(late) = self.prove_event(&state, start_seq)? else { continue };
             match self.change(number, &Command::Commit { start_seq, early, late }) {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.not_before.remove(&request);
+                    return Ok(());
+                }
                 Err(refusal) => last = Some(refusal),
             }
+        }
+        if let Some(Refusal::Wait { missing, .. }) = &last {
+            self.not_before.insert(request, self.witnessed.after(*missing));
         }
         last.map_or(Ok(()), Err)
     }
@@ -88,6 +100,7 @@ impl Node {
         let Some(start) = waits.next_start(&state) else { return Ok(()) };
         let Some(proof) = self.prove_event(&state, start)? else { return Ok(()) };
         waits.0.push((start, proof.encode()));
+        self.not_before.remove(&live.head);
         let row = Write::Put(Key::Wait(live.head), Row::Bytes(waits.encode()));
         self.database.commit(&[Changes(vec![row])])?;
         Ok(())

@@ -44,6 +44,9 @@ pub(crate) enum FolderError {
     /// The device key is readable by others.
     #[error("{} can be read by others than its owner; if nobody has copied it, `chmod 600` it", .0.display())]
     KeyExposed(PathBuf),
+    /// A card is written here, and its key is gone.
+    #[error("{} is gone, and the card in this folder opens with no other key; put it back, nothing was changed", .0.display())]
+    KeyLost(PathBuf),
     /// The device key is not 32 octets in hexadecimal.
     #[error("{} is not a device key (64 hexadecimal digits); put the card's own back", .0.display())]
     NotAKey(PathBuf),
@@ -86,7 +89,14 @@ impl Folder {
             .map_err(io_error("open", &lock_path))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| FolderError::InUse(path.to_owned()))?;
-        let device_key = device_key(&path.join("device.key"), rng)?;
+        let key_path = path.join("device.key");
+        let written = ["anchor", "bank-a", "bank-b"]
+            .iter()
+            .any(|name| fs::metadata(path.join(name)).is_ok_and(|file| file.len() > 0));
+        if written && !key_path.exists() {
+            return Err(FolderError::KeyLost(key_path));
+        }
+        let device_key = device_key(&key_path, rng)?;
         Ok(Self { path: path.to_owned(), device_key, _lock: lock })
     }
 
@@ -359,6 +369,11 @@ mod tests {
         open().unwrap();
 
         let key = path.join("device.key");
+        let kept = fs::read(&key).unwrap();
+        fs::remove_file(&key).unwrap();
+        assert!(matches!(open(), Err(FolderError::KeyLost(_))));
+        assert!(!key.exists(), "no key is made over a card");
+        fs::write(&key, kept).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(open(), Err(FolderError::KeyExposed(_))));
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();

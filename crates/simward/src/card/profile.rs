@@ -15,6 +15,7 @@
 
 use card::{Code, MncLength, Profile};
 use keys::Secret;
+use serde::Deserialize as _;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -63,10 +64,29 @@ fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Pro
     field(name, decoded.map(|()| out).map_err(|_| format!("must be {} hexadecimal digits", 2 * N)))
 }
 
+/// The fields as text. The parser's own messages quote what they stumble over, and that may be a PIN or a key: so it is
+/// asked for a table first, and each field's type is judged here.
+fn read_fields(text: &str) -> Result<Text, ProfileError> {
+    const TEXTS: [&str; 9] = ["iccid", "imsi", "k", "opc", "pin", "puk", "adm1", "msisdn", "deed_id"];
+    let table: toml::Table = toml::from_str(text).map_err(|e| {
+        let at = e.span().map_or(0, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
+        ProfileError::Toml(format!("not TOML, at line {at}"))
+    })?;
+    for field in TEXTS {
+        if table.get(field).is_some_and(|value| !value.is_str()) {
+            return Err(ProfileError::Field { field, why: "must be text in quotes".into() });
+        }
+    }
+    if table.get("mnc_length").is_some_and(|value| !value.is_integer()) {
+        return Err(ProfileError::Field { field: "mnc_length", why: "must be the number 2 or 3".into() });
+    }
+    // What is left to go wrong are names: a field missing, or one too many.
+    Text::deserialize(toml::Value::Table(table)).map_err(|e| ProfileError::Toml(e.message().to_owned()))
+}
+
 /// Reads a profile.
 pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
-    // The parser's own message quotes the line it fails at, and that line may be a key: `message` does not.
-    let text: Text = toml::from_str(text).map_err(|e| ProfileError::Toml(e.message().to_owned()))?;
+    let text = read_fields(text)?;
     Ok(Profile {
         iccid: field("iccid", text.iccid.parse())?,
         imsi: field("imsi", text.imsi.parse())?,
@@ -190,6 +210,18 @@ mod tests {
                 assert!(!said.contains(secret), "{said}");
             }
         }
+    }
+
+    #[test]
+    fn quotes_forgotten_around_a_code_do_not_print_it() {
+        for (from, to) in [("\"1234567", "1234567"), ("\"8765432", "8765432")] {
+            let bad = GOOD.replacen(from, to, 1).replace("8\"\n", "8\n").replace("1\"\n", "1\n");
+            let said = from_toml(&bad).unwrap_err().to_string();
+            assert!(!said.contains("234567") && !said.contains("76543"), "{said}");
+        }
+        let said =
+            from_toml(&GOOD.replace("mnc_length = 2", "mnc_length = \"465b5ce8\"")).unwrap_err().to_string();
+        assert!(said.contains("mnc_length") && !said.contains("465b5"), "{said}");
     }
 
     #[test]

@@ -130,12 +130,13 @@ pub(super) fn veto(at: &Where, folder: &Path, with: With) -> Result<(), NumberEr
     let body = Body::Vetoed { request: digest(&live.request)?, reason: 1 };
     let changed = state(&api, &number, with, &mut owner, &body)?;
     let in_time = changed.receipt.as_ref().is_some_and(|r| r.in_time);
-    println!(
-        "stopped: {} (event {}, receipt {})",
-        live.what,
-        changed.seq,
-        if in_time { "in time" } else { "missing" }
-    );
+    if !in_time {
+        return Err(NumberError::Asked(
+            "too late: the change was already being written. It is kept as a hold on the next one; undo it by a new change"
+                .into(),
+        ));
+    }
+    println!("stopped: {} (event {}); the receipt says in time", live.what, changed.seq);
     Ok(())
 }
 

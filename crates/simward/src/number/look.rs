@@ -44,12 +44,9 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
     Ok(())
 }
 
-pub(super) fn history(at: &Where, owner: Option<&Path>, export: Option<&Path>) -> Result<(), NumberError> {
+pub(super) fn history(at: &Where, owner: &Path, export: Option<&Path>) -> Result<(), NumberError> {
     let api = Api::of_folder(&at.data)?;
-    let token = match owner {
-        Some(folder) => token_of(&Owner::load(folder)?),
-        None => api.desk.clone(),
-    };
+    let token = token_of(&Owner::load(owner)?);
     let bytes = api.get_bytes(&format!("/v1/numbers/{}/history", at.number), &token)?;
     if let Some(path) = export {
         std::fs::write(path, &bytes).map_err(|e| NumberError::File(path.display().to_string(), e))?;

@@ -1,4 +1,4 @@
-//! `simward number`: issue, show, change, veto, suspend, history.
+//! `simward number`: issue, show, change, veto, history.
 
 pub(crate) mod change;
 pub(crate) mod issue;
@@ -82,9 +82,9 @@ enum Command {
     History {
         #[command(flatten)]
         at: Where,
-        /// The owner's folder; without it the desk's token is used.
+        /// The owner's folder: the history is for whoever has the number's watch key.
         #[arg(long, value_name = "DIR")]
-        owner: Option<PathBuf>,
+        owner: PathBuf,
         /// Write the whole history there.
         #[arg(long, value_name = "FILE")]
         export: Option<PathBuf>,
@@ -133,7 +133,7 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
             change::change(&at, &owner, &profile, with, wait)
         }
         Command::Veto { at, owner, with } => change::veto(&at, &owner, with),
-        Command::History { at, owner, export } => look::history(&at, owner.as_deref(), export.as_deref()),
+        Command::History { at, owner, export } => look::history(&at, &owner, export.as_deref()),
     }
 }
 
