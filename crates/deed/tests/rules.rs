@@ -967,6 +967,45 @@ fn a_factor_whose_owner_has_not_shown_it_is_not_added() {
 }
 
 #[test]
+fn a_hold_that_stands_already_is_no_event_and_a_lifted_one_does_not_come_back() {
+    let mut world = World::new(true);
+    let body = Body::Held { bits: vec![bit::MOVE], silenced: vec![], reason: 1 };
+    let (deed_id, tip) = (world.deed_id(), world.tip());
+    let kept = world.hold_code.prove(&deed_id, tip, &body);
+    let objection = world.hold_code.object(&deed_id, tip, &body).encode();
+    world.hold(Who::Passkey, &[bit::MOVE]).unwrap();
+    assert_eq!(code(world.hold(Who::Passkey, &[bit::MOVE])), "missing", "else one key could fill the deed");
+    world.hold(Who::Desk(0), &[bit::MOVE]).unwrap();
+    let clear = world.intent(Change::ClearHolds { bits: vec![bit::MOVE] });
+    let request = world.request(&clear).unwrap();
+    world.agree(Who::Passkey, request, &clear).unwrap();
+    world.commit_after(request, HOUR).unwrap();
+    assert_eq!(code(world.push(&body, &[kept])), "stale");
+    let mut pin = world.pin();
+    let now = UnixTime(world.now);
+    assert_eq!(code(pin.object(&Portable, &world.manifests, &objection, now)), "stale");
+    world.hold(Who::HoldCode, &[bit::MOVE]).unwrap();
+}
+
+#[test]
+fn a_browser_that_writes_no_cross_origin_is_a_browser() {
+    let mut world = World::new(true);
+    let to = world.card();
+    let intent = world.move_to(&to);
+    let request = world.request(&intent).unwrap();
+    let key = Es256Key::from_scalar(&keys::Secret::new([1; 32])).unwrap();
+    for (end, accepted) in [("}x", false), (",}", false), (r#","crossOrigin":true}"#, false), ("}", true)] {
+        let (body, mut proof) = world.consent_of(Who::Passkey, request, &intent);
+        let Evidence::Passkey { authenticator_data, client_data, .. } = proof.evidence else { panic!() };
+        let text = String::from_utf8(client_data).unwrap().replace(r#","crossOrigin":false}"#, end);
+        let client_data = text.into_bytes();
+        let signed = [&authenticator_data[..], &keys::digest::sha256(&[&client_data])].concat();
+        proof.evidence = Evidence::Passkey { authenticator_data, client_data, signature: key.sign(&signed) };
+        assert_eq!(world.push(&body, &[proof]).is_ok(), accepted, "{end}");
+    }
+}
+
+#[test]
 fn an_objection_has_one_voice() {
     let mut world = World::new(true);
     let to = world.card();
@@ -1127,6 +1166,14 @@ fn the_published_vectors_are_what_the_rules_say() {
         (
             "a_factor_whose_owner_has_not_shown_it_is_not_added",
             a_factor_whose_owner_has_not_shown_it_is_not_added,
+        ),
+        (
+            "a_hold_that_stands_already_is_no_event_and_a_lifted_one_does_not_come_back",
+            a_hold_that_stands_already_is_no_event_and_a_lifted_one_does_not_come_back,
+        ),
+        (
+            "a_browser_that_writes_no_cross_origin_is_a_browser",
+            a_browser_that_writes_no_cross_origin_is_a_browser,
         ),
         ("an_objection_has_one_voice", an_objection_has_one_voice),
         (

@@ -76,6 +76,8 @@ pub struct LeafRow {
 /// An event and the proof it was accepted with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRow {
+    /// Place in the chain.
+    pub seq: u64,
     /// The event's bytes.
     pub bytes: Vec<u8>,
     /// Place of its leaf.

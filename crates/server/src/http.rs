@@ -227,6 +227,7 @@ fn changed_view(state: &deed::State, receipt: Option<&Receipt>) -> ChangedView {
         seq: state.seq(),
         head: hex::encode(state.head()),
         request: state.live.as_ref().map(|l| hex::encode(l.head)),
+        in_deed: true,
         receipt: receipt.map(receipt_view),
     }
 }
@@ -312,11 +313,13 @@ async fn statement(
     let view = door.node.run(move |node| {
         let Stated { reply, receipt } = node.statement(&number, kind, bytes, proofs)?;
         // An objection that stands is a success, whatever the chain did; where it stands the receipt says.
-        let state = match reply {
-            Ok(reply) => reply.state,
-            Err(_) => node.pin(&number)?.state.clone(),
-        };
-        Ok(changed_view(&state, receipt.as_ref()))
+        match reply {
+            Ok(reply) => Ok(changed_view(&reply.state, receipt.as_ref())),
+            Err(_) => {
+                let view = changed_view(&node.pin(&number)?.state, receipt.as_ref());
+                Ok(ChangedView { in_deed: false, ..view })
+            }
+        }
     });
     Ok(Json(view.await?))
 }

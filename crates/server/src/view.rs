@@ -224,6 +224,8 @@ pub struct ChangedView {
     pub head: String,
     /// Head of the live request.
     pub request: Option<String>,
+    /// Whether the deed carries it; an objection stands without, as its receipt says.
+    pub in_deed: bool,
     /// The enforcement point's word, for an objection.
     pub receipt: Option<ReceiptView>,
 }

@@ -273,7 +273,9 @@ impl World {
             let said = String::from_utf8(veto.stdout).unwrap();
             assert!(said.contains("receipt in time"), "{said}");
             let number = &mut self.numbers[at];
-            number.acknowledged.push((event_number(&said), "vetoed"));
+            if !said.contains("not yet in the deed") {
+                number.acknowledged.push((event_number(&said), "vetoed"));
+            }
             number.stopped.insert(to.imsi.to_string());
             self.vetoes += 1;
         }
@@ -299,7 +301,8 @@ impl World {
         if number.found == number.acknowledged.len() {
             return;
         }
-        let history = self.number(at, "history", &[]);
+        let owner = self.numbers[at].owner.to_str().unwrap().to_owned();
+        let history = self.number(at, "history", &["--owner", &owner]);
         let history = String::from_utf8(history.stdout).unwrap();
         let words: Vec<Vec<&str>> = history.lines().map(|l| l.split_whitespace().collect()).collect();
         let number = &mut self.numbers[at];

@@ -38,7 +38,7 @@ impl Memory {
                 if taken {
                     return Outcome::Moved;
                 }
-                let event = EventRow { bytes: bytes.clone(), index: *place, proof: None };
+                let event = EventRow { seq: *seq, bytes: bytes.clone(), index: *place, proof: None };
                 self.events.insert((*deed, *seq), event);
                 self.leaves.insert(*place, LeafRow { index: *place, leaf: *leaf, deed: *deed, seq: *seq });
             }

@@ -253,10 +253,12 @@ impl Store for Sqlite {
     }
 
     fn events(&mut self, deed: &Digest) -> Result<Vec<EventRow>, Broken> {
-        let sql = "SELECT bytes, leaf, proof FROM events WHERE deed = ?1 ORDER BY seq";
+        let sql = "SELECT seq, bytes, leaf, proof FROM events WHERE deed = ?1 ORDER BY seq";
         let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
         let rows = statement
-            .query_map([&deed[..]], |r| Ok(EventRow { bytes: r.get(0)?, index: r.get(1)?, proof: r.get(2)? }))
+            .query_map([&deed[..]], |r| {
+                Ok(EventRow { seq: r.get(0)?, bytes: r.get(1)?, index: r.get(2)?, proof: r.get(3)? })
+            })
             .map_err(broken)?;
         rows.collect::<Result<_, _>>().map_err(broken)
     }

@@ -231,9 +231,11 @@ def webauthn(manifest, factor, message, authenticator_data, client_data, signatu
     site = next((s for s in manifest.sites if s.rp_id == factor.rp_id), None)
     need(site is not None and len(client_data) <= 1_024 and len(authenticator_data) >= 37, "webauthn")
     challenge = base64.urlsafe_b64encode(sha256(message)).rstrip(b"=").decode()
-    head = '{"type":"webauthn.get","challenge":"%s","origin":"%s","crossOrigin":false'
+    head = '{"type":"webauthn.get","challenge":"%s","origin":"%s"'
     starts = [(head % (challenge, origin)).encode() for origin in site.origins]
-    need(any(client_data.startswith((start + b"}", start + b",")) for start in starts), "webauthn")
+    rest = next((client_data[len(start):] for start in starts if client_data.startswith(start)), b"")
+    flag = b',"crossOrigin":false'  # WebKit leaves it out, and then nothing follows
+    need(rest in (b"}", flag + b"}") or rest.startswith(flag + b","), "webauthn")
     flags = authenticator_data[32]
     need(authenticator_data[:32] == sha256(site.rp_id.encode()), "webauthn")
     need(flags & 0x45 == 0x05, "webauthn")  # user present and verified, no attested credential
@@ -306,6 +308,7 @@ class Policy:
                 quorum.append(rules[words[0]])
         need(len(set(used)) == len(used), "log")  # no voice counts twice
         self.quorum = quorum[0]
+        need(len(self.logs) == 1, "log")  # places are compared, and that means something within one log only
         need(self.smallest(self.quorum) >= 1 + 2 * len(self.witnesses) // 3, "log")  # no room for a split view
 
     def smallest(self, rule):
@@ -333,7 +336,7 @@ class Policy:
                 continue
             time = int.from_bytes(line[:8], "big")
             message = f"cosignature/v1\ntime {time}\n{text}".encode()
-            need(len(line) == 72 and time > 0 and signed_ed25519(key, message, line[8:]), "log")
+            need(len(line) == 72 and 0 < time < 1 << 63 and signed_ed25519(key, message, line[8:]), "log")
             times[i] = time
         quorate = lambda keep: self.satisfied(self.quorum, {i for i, time in times.items() if keep(time)})
         need(quorate(lambda _: True), "log")
@@ -349,8 +352,9 @@ def read_note(note):
     for line in signatures[:-1].split("\n"):
         dash, name, data = (line.split(" ", 2) + ["", ""])[:3]
         data = unbase64(data)
-        need(dash == "\u2014" and name and "+" not in name and len(data) >= 4, "log")
-        lines.setdefault((name, data[:4]), data[4:])
+        need(dash == "\u2014" and name and not set(name) & set("+\u00a0\u2003") and len(data) >= 4, "log")
+        need((name, data[:4]) not in lines, "log")
+        lines[name, data[:4]] = data[4:]
     return text + "\n", lines
 
 
@@ -467,7 +471,7 @@ def issue(manifests, event, body):
         need(any(f.place == place and f.purpose != 2 for f in body.factors), "issue")
     return types.SimpleNamespace(
         manifest=body.manifest, number=body.number, source=body.source, watch_key=body.watch_key, heads=[],
-        slots={n: (card, False) for n, card in body.slots}, reserve=None, holds=[set() for _ in range(9)],
+        slots={n: (card, False) for n, card in body.slots}, reserve=None, holds=[set() for _ in range(9)], lifted=[0] * 9,
         factors={i: new_factor(f, 0, counters[i], 0) for i, f in zip(ids, body.factors)}, live=None,
         objected={}, proved=0)
 
@@ -658,9 +662,12 @@ def held_event(state, seq, head, body, subject, signers):
             need(target in state.factors and (what == 2 or state.factors[target].record.place == PHONE), "silencing")
             setattr(state.factors[target], "mute_consent" if what == 1 else "mute_objection", True)
     need(len(signers) == 1 or body.silenced, "role")
-    for s, place in places:
+    for s, _ in places:
         need(s.factor or s.role.kind != CONSENT, "role")
         need(LEGAL not in body.bits or s.role and s.role.kind == EMERGENCY, "role")
+    need(all(s.seq >= state.lifted[bit] for s in signers for bit in body.bits), "stale")
+    need(body.silenced or any(place not in state.holds[bit] for _, place in places for bit in body.bits), "missing")
+    for s, place in places:
         for bit in body.bits:
             state.holds[bit].add(place)
         against = {SERVICE, LEGAL, own_bit(state.live.intent.kind)} if state.live else set()
@@ -702,7 +709,7 @@ def commit(manifest, policy, state, seq, body, service):
         state.slots[intent.slot] = (subject, intent.flags == 2)
     elif intent.kind == 4:
         for bit in subject:
-            state.holds[bit] = set()
+            state.holds[bit], state.lifted[bit] = set(), seq
     else:
         state.factors[factor_id(subject)] = new_factor(subject, intent.expiry, live.possession, seq)
     for factor in [] if lifts_legal(intent, subject) else b.factors:
@@ -746,6 +753,7 @@ def read_manifests(data, root_digest):
         need(signed_ed25519(root, b"simward.deed.manifest.1\0" + raw, signature), "root")
         m = fit(decode(raw), MANIFEST)
         need(all(len(r.key) == {2: 65, 3: 32}[r.suite] for r in m.roles), "encoding")
+        need(len({(r.kind, r.suite, r.key) for r in m.roles}) == len(m.roles), "limit")
         need(m.prev == prev and m.number == len(manifests) + 1, "root")
         prev, expected = H("manifest", raw), m.next_root
         manifests[prev] = m, Policy(m.log_policy)

@@ -71,13 +71,14 @@ impl Node {
     /// log is of was written by somebody else, and gives way.
     pub(super) fn catch_up(&mut self, number: &Msisdn) -> Result<(), Refusal> {
         let Some(pin) = self.pins.pin(number) else { return Ok(()) };
-        let (deed, have) = (pin.state.deed_id, pin.state.heads.len());
-        for (seq, row) in (0..).zip(self.database.events(&deed)?).skip(have) {
+        let (deed, have) = (pin.state.deed_id, pin.state.heads.len() as u64);
+        for row in self.database.events(&deed)?.into_iter().filter(|row| row.seq >= have) {
+            let seq = row.seq;
             let Some(tag) = self.pins.pin(number).map(|p| p.state.tag(seq)) else { break };
             let Some(index) = self.log.first_with(&tag) else {
                 self.alarm("event", "an event in the database is in no log; it was removed");
                 self.database.commit(&[Changes(vec![Write::RemoveEvent { deed, seq }])])?;
-                break;
+                continue;
             };
             let stored = row.proof.as_deref().and_then(|p| TlogProof::parse(p).ok());
             let Some(proof) = stored.or_else(|| self.log.prove(index)) else { break };

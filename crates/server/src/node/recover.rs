@@ -5,7 +5,7 @@ use deed::defence::{Defence, stands};
 use deed::log::proof::TlogProof;
 use operator::Refusal;
 use operator::pins::{Loaded, META, OBJECTIONS, Pins};
-use operator::store::{Key, LeafRow, Row};
+use operator::store::{Broken, Changes, Key, LeafRow, Row, Write};
 use operator::witness::Seen;
 use std::collections::HashMap;
 use wire::{Msisdn, UnixTime};
@@ -68,6 +68,20 @@ impl Node {
         for (_, row) in ours {
             self.log.push(&row.leaf);
         }
+        for row in leaves.iter().filter(|row| row.index >= size) {
+            if let Err(broken) = self.withdraw(row) {
+                tracing::warn!(%broken, "an event that was never logged could not be removed");
+            }
+        }
+    }
+
+    /// Removes an event that no witness has seen.
+    fn withdraw(&mut self, row: &LeafRow) -> Result<(), Broken> {
+        let (deed, seq) = (row.deed, row.seq);
+        if self.database.events(&deed)?.iter().any(|e| e.seq == seq && e.index == row.index) {
+            self.database.commit(&[Changes(vec![Write::RemoveEvent { deed, seq }])])?;
+        }
+        Ok(())
     }
 
     /// A fresh checkpoint, and the pins brought up to it.

@@ -136,7 +136,8 @@ pub(super) fn veto(at: &Where, folder: &Path, with: With) -> Result<(), NumberEr
                 .into(),
         ));
     }
-    println!("stopped: {} (event {}); the receipt says in time", live.what, changed.seq);
+    let place = if changed.in_deed { format!("event {}", changed.seq) } else { "not yet in the deed".into() };
+    println!("stopped: {} ({place}, receipt in time)", live.what);
     Ok(())
 }
 
