@@ -507,6 +507,9 @@ pub(super) fn by_yesterdays_copy(
         reason: "replay".into(),
         why: "witnesses remember a larger log: nobody is served from an old one",
     });
+    // Nobody, the owner included, until the right copies are back: minutes that the second figure counts.
+    cast.report.step("operator", "looks for today's copies", "5 min in which nobody is served");
+    cast.pass(5 * 60)?;
     cast.stage.stop();
     copy_stores(&today, &data)?;
     cast.stage.start()?;

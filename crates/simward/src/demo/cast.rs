@@ -165,10 +165,11 @@ impl Cast {
 
     /// Asks, for every card, whom the node serves, and counts the minutes since it was last asked.
     pub(super) fn glance(&mut self, minutes: u64) -> Result<(), DemoError> {
-        let resolved: Imsi = {
-            let api = self.api()?;
-            let bytes = api.get_bytes(&format!("/v1/resolve/{}", self.number), &api.desk)?;
-            parse(&String::from_utf8_lossy(&bytes))?
+        let api = self.api()?;
+        let resolved = match api.get_bytes(&format!("/v1/resolve/{}", self.number), &api.desk) {
+            Ok(bytes) => Some(parse::<Imsi>(&String::from_utf8_lossy(&bytes))?),
+            Err(ApiError::Refused { .. }) => None,
+            Err(error) => return Err(error.into()),
         };
         let served = |imsi: Imsi| -> Result<ServeView, DemoError> {
             let api = self.api()?;
@@ -176,15 +177,18 @@ impl Cast {
         };
         let rightful = self.phone.imsi();
         let number = self.number.to_string();
-        let mut stolen = resolved != rightful && served(resolved)?.sms_held_until.is_none();
+        let mut stolen = match resolved {
+            Some(other) if other != rightful => served(other)?.sms_held_until.is_none(),
+            _ => false,
+        };
         for imsi in [self.thief_phone.imsi(), self.blank_phone.imsi()] {
             let view = served(imsi)?;
             stolen |= view.number.as_ref() == Some(&number) && view.served == "served";
         }
-        let good = resolved == rightful && served(rightful)?.served == "served";
+        let good = resolved == Some(rightful) && served(rightful)?.served == "served";
         // A glance that finds a theft counts at least a minute, however little time has passed.
         self.report.stolen_code_minutes += if stolen { minutes.max(1) } else { 0 };
-        self.report.no_service_minutes += if good { 0 } else { minutes.max(1) };
+        self.report.no_service_minutes += if good { 0 } else { minutes };
         Ok(())
     }
 
