@@ -1,4 +1,4 @@
-//! What a verified proof says: who has signed. Made by [`crate::verify`], weighed by the rules.
+//! What a verified proof says: who has signed. Made by [`mod@crate::verify`], weighed by the rules.
 
 use crate::manifest::Role;
 use crate::record::FactorId;
