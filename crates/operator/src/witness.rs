@@ -13,30 +13,36 @@ pub struct Witness {
     name: String,
     key: Ed25519Key,
     log: VerifierKey,
-    size: u64,
-    root: Digest,
+    seen: Seen,
 }
 
-/// What a witness remembers: the newest size and root.
+/// What a witness remembers: the newest size and root, and when it last said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
     /// Leaves.
     pub size: u64,
     /// Their root.
     pub root: Digest,
+    /// When it first cosigned them; 0 for never.
+    pub since: UnixTime,
 }
 
 impl Seen {
     /// Nothing yet.
     pub fn nothing() -> Self {
-        Self { size: 0, root: empty_root() }
+        Self { size: 0, root: empty_root(), since: UnixTime(0) }
+    }
+
+    /// Whether this is the tree of that size and root.
+    pub fn is_tree(&self, size: u64, root: Option<Digest>) -> bool {
+        self.size == size && Some(self.root) == root
     }
 }
 
 impl Witness {
     /// A witness that has seen this much.
     pub const fn new(name: String, key: Ed25519Key, log: VerifierKey, seen: Seen) -> Self {
-        Self { name, key, log, size: seen.size, root: seen.root }
+        Self { name, key, log, seen }
     }
 
     /// Its key as policies name it.
@@ -46,7 +52,7 @@ impl Witness {
 
     /// What it has seen.
     pub const fn seen(&self) -> Seen {
-        Seen { size: self.size, root: self.root }
+        self.seen
     }
 
     /// The name it signs with.
@@ -70,10 +76,22 @@ impl Witness {
         if checkpoint.origin != self.log.name {
             return Err(Refusal::refused("witness", "another log's checkpoint"));
         }
-        if !consistent(self.size, &self.root, checkpoint.size, &checkpoint.root, proof) {
+        if !consistent(self.seen.size, &self.seen.root, checkpoint.size, &checkpoint.root, proof) {
             return Err(Refusal::refused("witness", "the tree does not go on from the newest one seen"));
         }
-        (self.size, self.root) = (checkpoint.size, checkpoint.root);
+        if !self.seen.is_tree(checkpoint.size, Some(checkpoint.root)) || self.seen.since == UnixTime(0) {
+            self.seen = Seen { size: checkpoint.size, root: checkpoint.root, since: now };
+        }
         Ok(cosign(&note.text, &self.name, &self.key, now.0))
+    }
+
+    /// What it said when it first saw this tree, again: a log that lost the line in a power cut can still show when its
+    /// newest leaves were witnessed.
+    pub fn repeat(&self, note: &SignedNote) -> Option<SignatureLine> {
+        let checkpoint = Checkpoint::parse(&note.text).ok()?;
+        let said = self.seen.since > UnixTime(0)
+            && checkpoint.origin == self.log.name
+            && self.seen.is_tree(checkpoint.size, Some(checkpoint.root));
+        said.then(|| cosign(&note.text, &self.name, &self.key, self.seen.since.0))
     }
 }

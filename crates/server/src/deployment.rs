@@ -33,6 +33,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use store::{Memory, Sqlite};
+use wire::UnixTime;
 
 /// The origin on which the owner's page is served by a loopback node.
 pub const ORIGIN: &str = "http://move.localhost:8740";
@@ -317,16 +318,17 @@ fn open_witnesses(
     Ok(out)
 }
 
-/// A witness's memory as text: size and root.
+/// A witness's memory as text: size, root and time.
 pub fn format_seen(seen: Seen) -> String {
-    format!("{} {}\n", seen.size, hex::encode(seen.root))
+    format!("{} {} {}\n", seen.size, hex::encode(seen.root), seen.since)
 }
 
 fn parse_seen(text: &str) -> Option<Seen> {
-    let (size, root) = text.trim().split_once(' ')?;
+    let mut words = text.trim().split(' ');
+    let (size, root, since) = (words.next()?, words.next()?, words.next()?);
     let mut bytes = [0; 32];
     hex::decode_to_slice(root, &mut bytes).ok()?;
-    Some(Seen { size: size.parse().ok()?, root: bytes })
+    Some(Seen { size: size.parse().ok()?, root: bytes, since: UnixTime(since.parse().ok()?) })
 }
 
 /// All witnesses must cosign: with three, two are not enough to exclude a split view.

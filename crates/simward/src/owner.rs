@@ -69,7 +69,8 @@ fn hex32(text: &str) -> Option<[u8; 32]> {
 pub(crate) fn read_receipt(path: &Path) -> Result<Receipt, OwnerError> {
     let text = std::fs::read_to_string(path).map_err(|e| OwnerError::Io(path.into(), e))?;
     let damaged = |why: &str| OwnerError::Damaged(path.into(), why.into());
-    let text: ReceiptText = toml::from_str(&text).map_err(|e| damaged(&e.to_string()))?;
+    // The parser's own message quotes the line it fails at, and that may be the watch key.
+    let text: ReceiptText = toml::from_str(&text).map_err(|_| damaged("not a receipt"))?;
     let field =
         |value: &str, name: &str| hex32(value).ok_or_else(|| damaged(&format!("`{name}` is not 32 bytes")));
     Ok(Receipt {

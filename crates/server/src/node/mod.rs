@@ -20,6 +20,7 @@ use self::heard::Heard;
 use crate::clock::Clock;
 use crate::deployment::{Deployment, format_seen, write_private};
 use deed::Digest;
+use deed::log::note::SignedNote;
 use deed::manifest::SignedManifest;
 use deed::signer::RoleSigner;
 use keys::sign::Portable;
@@ -138,17 +139,24 @@ impl Node {
         for text in refusals {
             self.alarm("witness", &text);
         }
-        let (_, policy) =
-            self.pins.manifests().newest().ok_or_else(|| Refusal::Broken("no manifest".into()))?;
-        let witnessed = policy.judge(&Portable, &note).map_err(|e| Refusal::refused("log", e.to_string()))?;
-        self.witnessed = self.witnessed.max(UnixTime(witnessed.still_at));
-        self.log.publish(note);
-        self.newest = Some(Followed {
-            size: witnessed.checkpoint.size,
-            root: witnessed.checkpoint.root,
-            time: witnessed.still_at,
-        });
+        let newest = self.witnessed_note(&note)?;
+        self.take_checkpoint(note, newest);
         Ok(())
+    }
+
+    /// What a cosigned checkpoint is worth under the deployment's policy.
+    fn witnessed_note(&self, note: &SignedNote) -> Result<Followed, Refusal> {
+        let newest = self.pins.manifests().newest();
+        let (_, policy) = newest.ok_or_else(|| Refusal::Broken("no manifest".into()))?;
+        let witnessed = policy.judge(&Portable, note).map_err(|e| Refusal::refused("log", e.to_string()))?;
+        let checkpoint = witnessed.checkpoint;
+        Ok(Followed { size: checkpoint.size, root: checkpoint.root, time: witnessed.still_at })
+    }
+
+    fn take_checkpoint(&mut self, note: SignedNote, newest: Followed) {
+        self.witnessed = self.witnessed.max(UnixTime(newest.time));
+        self.log.publish(note);
+        self.newest = Some(newest);
     }
 
     /// The pins say that they have followed the log to its newest witnessed size, if they have. Written after the pins

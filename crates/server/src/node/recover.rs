@@ -41,8 +41,8 @@ impl Node {
         let followed = self.pins.followed();
         self.witnessed = self.witnessed.max(UnixTime(followed.map_or(0, |f| f.time)));
         // Pins as new as the witnesses' tree need no replay: a damaged database does not darken a line.
-        let seen = followed.map(|f| Seen { size: f.size, root: f.root });
-        let newest_known = seen == Some(newest) || newest.size == 0 || !stands(Defence::WitnessesRemember);
+        let known = followed.is_some_and(|f| newest.is_tree(f.size, Some(f.root)));
+        let newest_known = known || newest.size == 0 || !stands(Defence::WitnessesRemember);
         let current = loaded == Loaded::Whole && newest_known;
         self.pins.set_current(current);
         if !current {
@@ -86,7 +86,7 @@ impl Node {
 
     /// A fresh checkpoint, and the pins brought up to it.
     fn follow_from_start(&mut self, loaded: &Loaded) -> Result<(), Refusal> {
-        self.publish()?;
+        self.repeat_checkpoint()?;
         self.pins.set_current(true);
         let mut objections = self.kept_objections()?;
         if let Loaded::Tampered { objections: salvaged, .. } = loaded {
@@ -98,7 +98,23 @@ impl Node {
             self.replay_unfollowed()?;
         }
         self.stand_again(&objections)?;
+        self.publish()?;
         self.follow()
+    }
+
+    /// The checkpoint as the witnesses first cosigned it: leaves whose proofs a power cut took are shown to have been
+    /// logged when they were. A fresh one, if they did not all come to it.
+    fn repeat_checkpoint(&mut self) -> Result<(), Refusal> {
+        let mut note = self.log.sign()?;
+        let lines: Vec<_> = self.witnesses.iter().filter_map(|(witness, _)| witness.repeat(&note)).collect();
+        note.signatures.extend(lines);
+        match self.witnessed_note(&note) {
+            Ok(newest) => {
+                self.take_checkpoint(note, newest);
+                Ok(())
+            }
+            Err(_) => self.publish(),
+        }
     }
 
     fn kept_objections(&mut self) -> Result<Vec<Vec<u8>>, Refusal> {
