@@ -104,33 +104,20 @@ impl fmt::Debug for Milenage {
     }
 }
 
-type Block = [u8; 16];
-
-fn xor(a: &Block, b: &Block) -> Block {
-    core::array::from_fn(|i| a.get(i).copied().unwrap_or(0) ^ b.get(i).copied().unwrap_or(0))
-}
-
-/// Rotation towards the most significant bit by whole octets (r1..r5 are 64, 0, 32, 64, 96 bits).
-fn rotate<const OCTETS: usize>(mut block: Block) -> Block {
-    block.rotate_left(OCTETS);
-    block
-}
-
-/// Adds one of c2..c5 (1, 2, 4, 8), which touch the last octet alone.
-const fn add_constant(mut block: Block, c: u8) -> Block {
-    let [.., last] = &mut block;
-    *last ^= c;
-    block
-}
-
-fn halves(block: Block) -> ([u8; 8], [u8; 8]) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = block;
-    ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p])
-}
+/// A block as a number: octet 0 is the most significant, so rotations are those of TS 35.206.
+type Block = u128;
 
 const fn first_six(block: Block) -> [u8; 6] {
-    let [a, b, c, d, e, f, ..] = block;
+    let [a, b, c, d, e, f, ..] = block.to_be_bytes();
     [a, b, c, d, e, f]
+}
+
+const fn first_eight(block: Block) -> [u8; 8] {
+    ((block >> 64) as u64).to_be_bytes()
+}
+
+const fn last_eight(block: Block) -> [u8; 8] {
+    (block as u64).to_be_bytes()
 }
 
 impl Milenage {
@@ -143,63 +130,72 @@ impl Milenage {
     pub fn opc_from_op(k: &Secret<[u8; 16]>, op: &Secret<[u8; 16]>) -> Secret<[u8; 16]> {
         let mut block = (*op.open()).into();
         Aes128::new(k.open().into()).encrypt_block(&mut block);
-        Secret::new(xor(op.open(), &block.into()))
+        let encrypted = Block::from_be_bytes(block.into());
+        Secret::new((encrypted ^ Block::from_be_bytes(*op.open())).to_be_bytes())
     }
 
-    fn encrypt(&self, block: Block) -> Block {
-        let mut block = block.into();
-        self.cipher.encrypt_block(&mut block);
-        block.into()
+    fn opc(&self) -> Block {
+        Block::from_be_bytes(*self.opc.open())
+    }
+
+    /// Several blocks at once: they do not depend on each other, and the processor takes them side by side.
+    fn encrypt<const N: usize>(&self, blocks: [Block; N]) -> [Block; N] {
+        let mut blocks = blocks.map(|block| block.to_be_bytes().into());
+        self.cipher.encrypt_blocks(&mut blocks);
+        blocks.map(|block| Block::from_be_bytes(block.into()))
     }
 
     /// TEMP = E_K(RAND ⊕ OPc).
-    fn temp(&self, rand: &Block) -> Block {
-        self.encrypt(xor(rand, self.opc.open()))
+    fn temp(&self, rand: &[u8; 16]) -> Block {
+        let [temp] = self.encrypt([Block::from_be_bytes(*rand) ^ self.opc()]);
+        temp
     }
 
-    /// OUT1, whose halves are f1 and f1*.
-    fn out1(&self, temp: &Block, sqn: Sqn, amf: Amf) -> Block {
-        let [s0, s1, s2, s3, s4, s5] = sqn.to_bytes();
-        let [a0, a1] = amf.0;
-        let in1 = [s0, s1, s2, s3, s4, s5, a0, a1, s0, s1, s2, s3, s4, s5, a0, a1];
-        let rotated = rotate::<8>(xor(&in1, self.opc.open()));
-        xor(&self.encrypt(xor(temp, &rotated)), self.opc.open())
+    /// What OUT1 encrypts: TEMP ⊕ rot(IN1 ⊕ OPc, r1), IN1 = SQN ‖ AMF ‖ SQN ‖ AMF, r1 = 64.
+    fn in1(&self, temp: Block, sqn: Sqn, amf: Amf) -> Block {
+        let half = Block::from(sqn.0 << 16 | u64::from(u16::from_be_bytes(amf.0)));
+        temp ^ ((half << 64 | half) ^ self.opc()).rotate_left(64)
     }
 
-    /// OUT2 to OUT5: E_K(rot(TEMP ⊕ OPc, r) ⊕ c) ⊕ OPc.
-    fn out<const OCTETS: usize>(&self, temp: &Block, c: u8) -> Block {
-        let input = add_constant(rotate::<OCTETS>(xor(temp, self.opc.open())), c);
-        xor(&self.encrypt(input), self.opc.open())
+    /// What OUT2 to OUT5 encrypt: rot(TEMP ⊕ OPc, r) ⊕ c.
+    fn input(&self, temp: Block, r: u32, c: Block) -> Block {
+        (temp ^ self.opc()).rotate_left(r) ^ c
     }
 
-    /// f1 to f5 for one challenge.
+    /// f1 to f5 for one challenge: r2 to r4 are 0, 32 and 64 bits, c2 to c4 are 1, 2 and 4.
     pub fn vector(&self, rand: &[u8; 16], sqn: Sqn, amf: Amf) -> Vector {
-        let temp = self.temp(rand);
-        let (mac_a, _) = halves(self.out1(&temp, sqn, amf));
-        let out2 = self.out::<0>(&temp, 1);
-        let (_, res) = halves(out2);
+        let (temp, opc) = (self.temp(rand), self.opc());
+        let [out1, out2, out3, out4] = self.encrypt([
+            self.in1(temp, sqn, amf),
+            self.input(temp, 0, 1),
+            self.input(temp, 32, 2),
+            self.input(temp, 64, 4),
+        ]);
         Vector {
-            mac_a,
-            res,
-            ck: Secret::new(self.out::<4>(&temp, 2)),
-            ik: Secret::new(self.out::<8>(&temp, 4)),
-            ak: first_six(out2),
+            mac_a: first_eight(out1 ^ opc),
+            res: last_eight(out2 ^ opc),
+            ck: Secret::new((out3 ^ opc).to_be_bytes()),
+            ik: Secret::new((out4 ^ opc).to_be_bytes()),
+            ak: first_six(out2 ^ opc),
         }
     }
 
     /// f5 alone, to uncover the SQN of an AUTN before f1 can be checked. Two block operations.
     pub fn f5(&self, rand: &[u8; 16]) -> [u8; 6] {
-        first_six(self.out::<0>(&self.temp(rand), 1))
+        let [out2] = self.encrypt([self.input(self.temp(rand), 0, 1)]);
+        first_six(out2 ^ self.opc())
     }
 
     /// f1*: the card proves its AUTS.
     pub fn f1_star(&self, rand: &[u8; 16], sqn: Sqn, amf: Amf) -> [u8; 8] {
-        halves(self.out1(&self.temp(rand), sqn, amf)).1
+        let [out1] = self.encrypt([self.in1(self.temp(rand), sqn, amf)]);
+        last_eight(out1 ^ self.opc())
     }
 
-    /// f5*: conceals the SQN of an AUTS.
+    /// f5*: conceals the SQN of an AUTS; r5 is 96 bits, c5 is 8.
     pub fn f5_star(&self, rand: &[u8; 16]) -> [u8; 6] {
-        first_six(self.out::<12>(&self.temp(rand), 8))
+        let [out5] = self.encrypt([self.input(self.temp(rand), 96, 8)]);
+        first_six(out5 ^ self.opc())
     }
 
     /// AUTN = SQN ⊕ AK ‖ AMF ‖ MAC-A (TS 33.102 §6.3.2).
@@ -235,9 +231,10 @@ pub fn conceal(sqn: Sqn, ak: [u8; 6]) -> [u8; 6] {
 pub fn gsm(vector: &Vector) -> ([u8; 4], [u8; 8]) {
     let [a, b, c, d, e, f, g, h] = vector.res;
     let sres = [a ^ e, b ^ f, c ^ g, d ^ h];
-    let (ck1, ck2) = halves(*vector.ck.open());
-    let (ik1, ik2) = halves(*vector.ik.open());
-    let kc =
-        u64::from_be_bytes(ck1) ^ u64::from_be_bytes(ck2) ^ u64::from_be_bytes(ik1) ^ u64::from_be_bytes(ik2);
+    let fold = |key: &Secret<[u8; 16]>| {
+        let key = Block::from_be_bytes(*key.open());
+        (key >> 64) as u64 ^ key as u64
+    };
+    let kc = fold(&vector.ck) ^ fold(&vector.ik);
     (sres, kc.to_be_bytes())
 }

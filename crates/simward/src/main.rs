@@ -9,6 +9,7 @@ mod number;
 mod owner;
 mod pcsc;
 mod random;
+mod stage;
 mod up;
 mod verify;
 

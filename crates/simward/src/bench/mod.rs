@@ -1,5 +1,6 @@
 //! `simward bench NAME`: measured figures, one line each.
 
+mod auc;
 mod pcsc;
 
 use crate::pcsc::PcscError;
@@ -30,6 +31,8 @@ enum What {
         #[arg(long, value_name = "FILE")]
         profile: Option<PathBuf>,
     },
+    /// The authentication centre: vectors with durable SQN, one and 512 at a time, beside cipher and disk.
+    Auc,
 }
 
 /// Why there is no figure.
@@ -38,6 +41,9 @@ pub(crate) enum BenchError {
     /// The reader.
     #[error(transparent)]
     Pcsc(#[from] PcscError),
+    /// The machine, or the node.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// The profile.
     #[error(transparent)]
     Profile(#[from] crate::card::CardError),
@@ -76,6 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
     let duration = Duration::from_secs(args.seconds);
     let figures = match &args.what {
         What::Pcsc { reader, profile } => pcsc::run(reader.as_deref(), profile.as_deref(), duration)?,
+        What::Auc => auc::run(duration)?,
     };
     for figure in figures {
         if args.json {

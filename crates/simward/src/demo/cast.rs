@@ -3,11 +3,11 @@
 use super::DemoError;
 use super::phone::{Attach, Phone};
 use super::report::Report;
-use super::stage::Stage;
 use crate::api::{Api, ApiError};
 use crate::number::change::ask;
 use crate::number::issue::{draw, issue_to};
 use crate::owner::Owner;
+use crate::stage::Stage;
 use crate::up::seeded;
 use deed::event::{AsOf, Body, Proof};
 use deed::record::{Card, Intent};

@@ -11,7 +11,6 @@ mod cast;
 mod phone;
 mod play;
 mod report;
-mod stage;
 #[cfg(all(test, feature = "danger_switches"))]
 mod twins;
 

@@ -1,4 +1,4 @@
-//! The stage: a real node in a folder, its doors, and clocks that the play moves.
+//! A stage: a real node in a folder, its doors, and clocks that the demo and measurements move.
 //!
 //! Waits are the real ones; only the clocks are ours, because nobody would watch a play for a day. A node that runs by
 //! `simward up` has no such thing: there is no flag, variable or endpoint that moves time.
