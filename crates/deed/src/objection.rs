@@ -41,13 +41,6 @@ impl Objection {
         })
     }
 
-    /// Whether an event carries it. The evidence may differ: an ES256 signature has two forms, and anybody can make the
-    /// other one.
-    pub fn is_carried_by(&self, body_bytes: &[u8], proofs: &[Proof]) -> bool {
-        self.body_bytes == body_bytes
-            && proofs.iter().any(|p| p.signer == self.proof.signer && p.as_of == self.proof.as_of)
-    }
-
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let w = Writer::new()

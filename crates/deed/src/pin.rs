@@ -5,12 +5,12 @@
 
 use crate::cbor::{Reader, Writer, whole};
 use crate::defence::{Defence, stands};
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Proof};
 use crate::log::Leaf;
 use crate::log::proof::{LoggedLeaf, TlogProof};
 use crate::manifest::Manifests;
 use crate::objection::Objection;
-use crate::record::{Card, Place};
+use crate::record::{Card, FactorId, Place};
 use crate::rules::{ends, objector, signed_since_lifted};
 use crate::state::{Consenter, State, bit, forbidding_bit};
 use crate::verify::{check, step};
@@ -221,8 +221,8 @@ impl Pin {
         let live = self.state.live.as_ref().map(|l| l.head);
         self.standing.retain(|s| match &s.against {
             Against::Request(request) => Some(*request) == live,
-            Against::Bits(_) => Objection::decode(&s.bytes)
-                .map_or(true, |o| !o.is_carried_by(&event.body_bytes, &event.proofs)),
+            // An event that holds the same from the same place stands in for it, whoever signed which bytes.
+            Against::Bits(bits) => !holds_for(&self.state, event, bits, s.place),
         });
         if self.closing.is_some_and(|c| Some(c.request) != live) {
             self.closing = None;
@@ -275,6 +275,14 @@ impl Pin {
             self.late |= who.place.bit();
             return Ok(Objected::TooLate);
         }
+        // A hold whose bits stand already can still end the live request, and is remembered against that alone.
+        let live = self.state.live.as_ref().map(|l| l.head);
+        let against = match live {
+            Some(request) if stops_closing && self.adds_nothing(&against, who.place) => {
+                Against::Request(request)
+            }
+            _ => against,
+        };
         // Only what adds something for its place is remembered, so that nobody can fill the memory and lock others out:
         // at most nine bits and one veto for each place.
         if self.adds_nothing(&against, who.place) {
@@ -377,6 +385,14 @@ fn logged(
     proof.check(verifier, policy, &leaf).map(Some).map_err(|e| Reason::Log(e.to_string()))
 }
 
+/// Whether an event sets all these bits from this place.
+fn holds_for(state: &State, event: &Event, bits: &[u64], place: Place) -> bool {
+    let Body::Held { bits: held, .. } = &event.body else { return false };
+    let from =
+        |proof: &Proof| state.factor(&FactorId(proof.signer)).map_or(Place::Operator, |f| f.factor.place);
+    bits.iter().all(|bit| held.contains(bit)) && event.proofs.iter().any(|proof| from(proof) == place)
+}
+
 /// The leaf of event `seq` of a deed.
 pub fn leaf(roll_key: &Secret<[u8; 32]>, state: &State, seq: u64) -> Option<Leaf> {
     let tag =
@@ -436,9 +452,9 @@ fn read_standing(r: &mut Reader<'_>) -> Result<Standing, Reason> {
     let bytes = r.bytes()?.to_vec();
     let place = Place::from_number(r.uint()?).ok_or(Reason::Unknown("place"))?;
     let against = r.bytes()?;
-    let against = match Objection::decode(&bytes)?.body {
-        Body::Vetoed { request, .. } => Against::Request(request),
-        _ => Against::Bits(whole(against, crate::record::read_bits)?),
+    let against = match against.try_into() {
+        Ok(request) => Against::Request(request),
+        Err(_) => Against::Bits(whole(against, crate::record::read_bits)?),
     };
     Ok(Standing { bytes, place, against })
 }

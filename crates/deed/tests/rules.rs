@@ -988,6 +988,35 @@ fn a_hold_that_stands_already_is_no_event_and_a_lifted_one_does_not_come_back() 
 }
 
 #[test]
+fn a_hold_that_stands_already_still_ends_the_request_that_is_live() {
+    for direct in [false, true] {
+        let mut world = World::new(true);
+        world.hold(Who::HoldCode, &[bit::SERVICE]).unwrap();
+        let to = world.card();
+        let intent = world.move_to(&to);
+        let request = world.request(&intent).unwrap();
+        world.agree(Who::Sheet, request, &intent).unwrap();
+        if !direct {
+            world.hold(Who::HoldCode, &[bit::SERVICE]).unwrap();
+            assert!(world.state().live.is_none());
+            continue;
+        }
+        let mut pin = world.pin();
+        let body = Body::Held { bits: vec![bit::SERVICE], silenced: vec![], reason: 2 };
+        let objection = world.hold_code.object(&world.deed_id(), world.tip(), &body).encode();
+        let now = UnixTime(world.now);
+        assert_eq!(pin.object(&Portable, &world.manifests, &objection, now).unwrap(), Objected::InTime);
+        assert_eq!(pin.standing[0].against, Against::Request(request));
+        assert_eq!(Pin::decode(&pin.encode()).unwrap(), pin);
+        world.commit_after(request, DAY).unwrap();
+        let event = world.events.last().unwrap();
+        let proof = world.proof(world.state().seq());
+        let accepted = Pin::accept(&Portable, &world.manifests, &world.roll, Some(pin), event, Some(&proof));
+        assert_eq!(code(accepted), "objected");
+    }
+}
+
+#[test]
 fn a_browser_that_writes_no_cross_origin_is_a_browser() {
     let mut world = World::new(true);
     let to = world.card();
@@ -1170,6 +1199,10 @@ fn the_published_vectors_are_what_the_rules_say() {
         (
             "a_hold_that_stands_already_is_no_event_and_a_lifted_one_does_not_come_back",
             a_hold_that_stands_already_is_no_event_and_a_lifted_one_does_not_come_back,
+        ),
+        (
+            "a_hold_that_stands_already_still_ends_the_request_that_is_live",
+            a_hold_that_stands_already_still_ends_the_request_that_is_live,
         ),
         (
             "a_browser_that_writes_no_cross_origin_is_a_browser",

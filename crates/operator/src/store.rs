@@ -152,6 +152,8 @@ pub enum Write {
         /// Its row.
         row: Vec<u8>,
     },
+    /// Removes all pins, which are about to be rebuilt.
+    ClearPins,
     /// Opens the SQN ledger of an IMSI, or raises it: the next SEQ is at least this. Never lowers.
     Sqn {
         /// Whose.

@@ -85,6 +85,11 @@ impl Witness {
         Ok(cosign(&note.text, &self.name, &self.key, now.0))
     }
 
+    /// Back to what it remembered before: what could not be stored was not seen.
+    pub const fn forget(&mut self, before: Seen) {
+        self.seen = before;
+    }
+
     /// What it said when it first saw this tree, again: a log that lost the line in a power cut can still show when its
     /// newest leaves were witnessed.
     pub fn repeat(&self, note: &SignedNote) -> Option<SignatureLine> {

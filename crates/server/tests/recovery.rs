@@ -222,6 +222,12 @@ fn what_could_not_be_followed_is_not_served_after_the_next_start_either() {
         assert_eq!(stage.served(owner.imsi), Err("replay"));
         assert_eq!(stage.node().resolve(&owner.number), None);
         stage.pass(60);
+        // Others go on, and what they do hides nothing.
+        let others = stage.clock.0.load(std::sync::atomic::Ordering::SeqCst) % 1_000_000;
+        let other = stage.issue(&format!("86137{others:08}"), 60);
+        assert_eq!(stage.served(other.imsi), Ok(()));
+        stage.pass(60);
+        assert_eq!(stage.served(owner.imsi), Err("replay"));
         stage.start();
     }
     // Once the event appears, the number goes on where it was.
@@ -278,4 +284,49 @@ fn no_key_fills_a_deed_and_no_key_locks_others_out() {
         stage.pass(11);
     };
     assert_eq!((asked, refusal.code()), (10, "rate"));
+}
+
+#[test]
+fn two_keys_in_two_statements_wait_fifteen_minutes_not_a_day() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let card = stage.node().draw_card(None).unwrap().card;
+    let from = stage.node().pin(&owner.number).unwrap().state.card().unwrap().id();
+    let now = stage.node().witnessed().0;
+    let change = Change::Move { slot: 0, from, to: card.clone(), lost: false };
+    let intent = Intent { change, number: owner.number, not_before: now, expiry: now + 20 * DAY, over: None };
+    let request = stage.node().request(&owner.number, intent.clone()).unwrap().state.live.unwrap().head;
+    let body = Body::Consented { request, intent };
+    for n in 0..2 {
+        let (deed_id, tip) = stage.tip(&owner.number);
+        let signer: &mut dyn SignStatement = if n == 0 { &mut owner.passkey } else { &mut owner.sheet };
+        let proof = signer.prove(&deed_id, tip, &body);
+        stage.node().statement(&owner.number, 2, body.encode(), vec![proof]).unwrap().reply.unwrap();
+        stage.pass(30);
+    }
+    stage.pass(14 * 60);
+    assert_eq!(stage.node().resolve(&owner.number), Some(owner.imsi));
+    stage.pass(60);
+    assert_eq!(stage.node().resolve(&owner.number), Some(card.imsi));
+}
+
+#[test]
+fn witnesses_that_forgot_are_believed_in_nothing() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    let moved = stage.move_on(&mut owner);
+    stage.while_stopped(|stage| {
+        for n in 1..=3 {
+            std::fs::remove_file(stage.path(&format!("witness/{n}.seen"))).unwrap();
+        }
+    });
+    assert_eq!(stage.served(moved), Ok(()));
+    assert!(stage.alarmed("witness"));
+    let events = stage.node().history(&owner.number);
+    assert!(events.is_err(), "there is no checkpoint, but nothing was removed");
+    let kept: i64 = rusqlite::Connection::open(stage.path("operator.db"))
+        .unwrap()
+        .query_row("SELECT count(*) FROM events", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(kept, 5);
 }

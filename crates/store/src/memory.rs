@@ -53,6 +53,7 @@ impl Memory {
             Write::Pin { number, row } => {
                 self.pins.insert(*number, row.clone());
             }
+            Write::ClearPins => self.pins.clear(),
             Write::Sqn { imsi, next } => {
                 let ledger = self.sqn.entry(*imsi).or_insert(*next);
                 *ledger = (*ledger).max(*next);

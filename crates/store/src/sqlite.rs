@@ -10,7 +10,6 @@ use operator::store::{
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 use wire::{Imsi, Msisdn, UnixTime};
 
@@ -168,6 +167,7 @@ fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Outcome, Broken> {
             "INSERT INTO pins VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE SET row = excluded.row",
             &[&number.as_str(), row],
         )?,
+        Write::ClearPins => run("DELETE FROM pins", &[])?,
         Write::Sqn { imsi, next } => run(
             "INSERT INTO sqn VALUES (?1, ?2) ON CONFLICT (imsi) DO UPDATE SET next = max(next, excluded.next)",
             &[&imsi.as_str(), next],
@@ -196,7 +196,7 @@ fn append(
     place: u64,
 ) -> Result<Outcome, Broken> {
     let (deed, seq) = at;
-    run("DELETE FROM leaves WHERE place >= ?1", &[&place])?;
+    run("DELETE FROM leaves WHERE place >= ?1 OR place < 0", &[&place])?;
     let leaf_written = run(
         "INSERT INTO leaves VALUES (?1, ?2, ?3, ?4, ?5)",
         &[&place, &&leaf.tag[..], &&leaf.head[..], &&deed[..], &seq],
@@ -253,7 +253,7 @@ impl Store for Sqlite {
     }
 
     fn events(&mut self, deed: &Digest) -> Result<Vec<EventRow>, Broken> {
-        let sql = "SELECT seq, bytes, leaf, proof FROM events WHERE deed = ?1 ORDER BY seq";
+        let sql = "SELECT seq, bytes, leaf, proof FROM events WHERE deed = ?1 AND seq >= 0 AND leaf >= 0 ORDER BY seq";
         let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
         let rows = statement
             .query_map([&deed[..]], |r| {
@@ -285,7 +285,8 @@ impl Store for Sqlite {
         let mut statement = self.connection.prepare_cached("SELECT number, row FROM pins").map_err(broken)?;
         let rows = statement.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get(1)?))).map_err(broken)?;
         let rows = rows.collect::<Result<Vec<_>, _>>().map_err(broken)?;
-        rows.into_iter().map(|(n, row)| Ok((parse(&n, "pin")?, row))).collect()
+        // A row under a name that is no number is not ours; whether one of ours is missing, the pins' sum tells.
+        Ok(rows.into_iter().filter_map(|(n, row)| Some((n.parse().ok()?, row))).collect())
     }
 
     fn numbers(&mut self) -> Result<Vec<NumberRow>, Broken> {
@@ -319,8 +320,4 @@ impl Store for Sqlite {
             .map_err(broken)?;
         rows.collect::<Result<_, _>>().map_err(broken)
     }
-}
-
-fn parse<T: FromStr>(text: &str, what: &str) -> Result<T, Broken> {
-    text.parse().map_err(|_| damaged(what))
 }

@@ -26,6 +26,7 @@ fn writes() -> impl Strategy<Value = Write> {
     let small = 0u8..4;
     prop_oneof![
         (small.clone(), 0u64..4, any::<u8>(), 0u64..8).prop_map(|(d, s, t, p)| event(d, s, t % 16, p)),
+        Just(Write::ClearPins),
         (small.clone(), 0u64..4).prop_map(|(d, seq)| Write::RemoveEvent { deed: [d; 32], seq }),
         (small.clone(), small.clone()).prop_map(|(n, i)| {
             let row = NumberRow { number: number(n), imsi: imsi(i), deed: [i; 32] };

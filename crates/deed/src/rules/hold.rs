@@ -120,7 +120,8 @@ pub(super) fn held(
     }
     objectors.iter().try_for_each(|objector| objector.may_hold(bits))?;
     not_lifted_since(&state, step, bits)?;
-    let adds = |o: &Objector| bits.iter().any(|bit| !state.held_from(*bit, o.place));
+    let adds =
+        |o: &Objector| bits.iter().any(|bit| !state.held_from(*bit, o.place)) || ends(&state, bits, o.place);
     if silenced.is_empty() && !objectors.iter().any(adds) {
         // Else one key could fill the deed with events, and a full deed changes no more.
         return Err(Reason::Missing("a hold that does not stand from this place already"));

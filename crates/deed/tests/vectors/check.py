@@ -666,12 +666,14 @@ def held_event(state, seq, head, body, subject, signers):
         need(s.factor or s.role.kind != CONSENT, "role")
         need(LEGAL not in body.bits or s.role and s.role.kind == EMERGENCY, "role")
     need(all(s.seq >= state.lifted[bit] for s in signers for bit in body.bits), "stale")
-    need(body.silenced or any(place not in state.holds[bit] for _, place in places for bit in body.bits), "missing")
+    against = {SERVICE, LEGAL, own_bit(state.live.intent.kind)} if state.live else set()
+    ends = [place for _, place in places if against & set(body.bits) and state.live.intent.over != place]
+    new = any(place not in state.holds[bit] for _, place in places for bit in body.bits)
+    need(body.silenced or new or ends, "missing")
     for s, place in places:
         for bit in body.bits:
             state.holds[bit].add(place)
-        against = {SERVICE, LEGAL, own_bit(state.live.intent.kind)} if state.live else set()
-        if against & set(body.bits) and state.live.intent.over != place:
+        if place in ends:
             state.live = None
         state.objected[place] = seq
 

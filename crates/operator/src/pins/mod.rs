@@ -422,7 +422,8 @@ impl Pins {
         self.matching_keys(card, &|_| Some(row.clone())).map(drop)
     }
 
-    fn number_of_deed(&self, deed_id: &Digest) -> Result<Msisdn, Refusal> {
+    /// The number of a deed.
+    pub fn number_of_deed(&self, deed_id: &Digest) -> Result<Msisdn, Refusal> {
         self.deeds.get(deed_id).copied().ok_or_else(|| deed::Reason::OtherDeed.into())
     }
 

@@ -9,7 +9,7 @@ use deed::record::Intent;
 use deed::{Digest, Reason};
 use operator::Refusal;
 use operator::consent::{self, Command, Facts, Reply};
-use operator::store::{Changes, Outcome, Write};
+use operator::store::{Changes, LeafRow, Outcome, Write};
 use wire::Msisdn;
 
 /// How often a decision is made again when somebody else was first.
@@ -70,7 +70,7 @@ impl Node {
         }
         let signers: Vec<Digest> = proofs.iter().map(|p| p.signer).collect();
         let now = self.clock.now();
-        let reply = if signers.iter().any(|s| self.heard.too_often(number, s, now)) {
+        let reply = if !signers.is_empty() && signers.iter().all(|s| self.heard.too_often(number, s, now)) {
             Err(Refusal::refused(
                 "rate",
                 "this key has said enough about this number today; a direct objection still acts",
@@ -147,13 +147,15 @@ impl Node {
                 self.check_new_cards(&reply)?;
             }
             if reply.leaves.iter().any(|leaf| self.log.first_with(&leaf.tag).is_some()) {
-                return Err(Refusal::refused("fork", "the log has another event in this place already"));
+                if self.pins.pin(number).is_none() {
+                    return Err(Refusal::refused("fork", "the log has a first event of this number already"));
+                }
+                self.catch_up(number)?;
+                continue;
             }
             match self.database.commit(&[changes])?.pop() {
                 Some(Outcome::Done) => {
-                    self.unfollowed = true;
-                    let first = self.log.size();
-                    reply.leaves.iter().for_each(|leaf| self.log.push(leaf));
+                    let first = self.append(&reply);
                     self.publish()?;
                     self.follow_events(number, &reply, first)?;
                     return Ok(reply);
@@ -164,6 +166,18 @@ impl Node {
         Err(Refusal::Broken(
             "the database holds an event of this number that is no legal one; nothing was changed".into(),
         ))
+    }
+
+    /// Leaves that are durable in the database come into the log, to be followed; the first one's place.
+    fn append(&mut self, reply: &Reply) -> u64 {
+        let first = self.log.size();
+        let (deed, before) =
+            (reply.state.deed_id, reply.state.heads.len() as u64 - reply.leaves.len() as u64);
+        for (index, (seq, leaf)) in (first..).zip((before..).zip(&reply.leaves)) {
+            self.log.push(leaf);
+            self.unfollowed.push(LeafRow { index, leaf: *leaf, deed, seq });
+        }
+        first
     }
 
     /// The enforcement point accepts new events, each with the proof that it is logged. The proofs are stored first: after
@@ -177,10 +191,10 @@ impl Node {
         });
         let stored = Changes(stored.collect());
         self.database.commit(&[stored])?;
-        for (event, proof) in proofs {
+        for (index, (event, proof)) in (first..).zip(proofs) {
             self.accept(event, proof.as_ref())?;
+            self.unfollowed.retain(|row| row.index != index);
         }
-        self.unfollowed = false;
         self.follow()?;
         self.begin_waits(number)
     }

@@ -29,7 +29,7 @@ use operator::auc::Memory;
 use operator::consent::Signers;
 use operator::log::Log;
 use operator::pins::{Followed, Pins};
-use operator::store::{AlarmRow, Changes, Store, Write};
+use operator::store::{AlarmRow, Changes, LeafRow, Store, Write};
 use operator::witness::Witness;
 use rand_chacha::ChaCha20Rng;
 use std::collections::HashMap;
@@ -60,8 +60,10 @@ pub struct Node {
     newest: Option<Followed>,
     /// Whether the log here is the one the witnesses know: without it nothing changes.
     log_whole: bool,
-    /// Whether the log has leaves that the pins have not followed: then they must not say that they have.
-    unfollowed: bool,
+    /// Leaves of the log that the pins have not followed. While there is one, the pins do not say how far they are.
+    unfollowed: Vec<LeafRow>,
+    /// Until when alarms go to the log alone, because the database kept the last one waiting for nothing.
+    alarms_unstored_until: UnixTime,
     /// Numbers still to be compared with the database in this round.
     to_compare: Vec<Msisdn>,
     /// For each live request, the witnessed time before which trying its commit again is useless.
@@ -102,7 +104,8 @@ impl Node {
             witnessed: UnixTime(0),
             newest: None,
             log_whole: false,
-            unfollowed: false,
+            unfollowed: Vec::new(),
+            alarms_unstored_until: UnixTime(0),
             to_compare: Vec::new(),
             not_before: HashMap::new(),
             heard: Heard::default(),
@@ -122,13 +125,17 @@ impl Node {
         for (witness, path) in &mut self.witnesses {
             let proof = self.log.consistency(witness.seen().size).unwrap_or_default();
             let before = witness.seen();
-            let line = witness.cosign(&note, &proof, now).and_then(|line| {
+            let cosigned = witness.cosign(&note, &proof, now);
+            let line = cosigned.and_then(|line| {
                 if witness.seen() == before && before.size > 0 {
                     return Ok(line);
                 }
                 let seen = format_seen(witness.seen());
-                write_private(path, seen.as_bytes())
-                    .map_err(|e| Refusal::Broken(format!("{}: {e}", path.display())))?;
+                if let Err(e) = write_private(path, seen.as_bytes()) {
+                    // What it could not write down it has not seen.
+                    witness.forget(before);
+                    return Err(Refusal::Broken(format!("{}: {e}", path.display())));
+                }
                 Ok(line)
             });
             match line {
@@ -163,7 +170,7 @@ impl Node {
     /// themselves: a crash in between only makes the next start look at some leaves again.
     fn follow(&mut self) -> Result<(), Refusal> {
         match self.newest {
-            Some(newest) if self.pins.current() && !self.unfollowed => {
+            Some(newest) if self.pins.current() && self.unfollowed.is_empty() => {
                 if let Some(changes) = self.pins.follow(newest) {
                     self.store_pins(changes)?;
                     self.pins.followed_to(newest);
@@ -182,9 +189,15 @@ impl Node {
     /// Raises an alarm: in the log at once, in the database if that still works.
     fn alarm(&mut self, code: &str, text: &str) {
         tracing::error!(code, text, "alarm");
-        let alarm = AlarmRow { at: self.clock.now(), code: code.into(), text: text.into() };
+        let now = self.clock.now();
+        if now < self.alarms_unstored_until {
+            return;
+        }
+        let alarm = AlarmRow { at: now, code: code.into(), text: text.into() };
         if let Err(broken) = self.database.commit(&[Changes(vec![Write::Alarm(alarm)])]) {
             tracing::error!(%broken, "the alarm could not be stored");
+            // Whoever locks the database must not stop the calls by making alarms wait.
+            self.alarms_unstored_until = now.after(60);
         }
     }
 }

@@ -7,7 +7,6 @@ use operator::Refusal;
 use operator::pins::{Loaded, META, OBJECTIONS, Pins};
 use operator::store::{Broken, Changes, Key, LeafRow, Row, Write};
 use operator::witness::Seen;
-use std::collections::HashMap;
 use wire::{Msisdn, UnixTime};
 
 /// How many events ahead of a pin a leaf is recognised by its tag.
@@ -18,11 +17,19 @@ impl Node {
         let loaded = self.load_pins()?;
         let newest = self.witnesses.iter().map(|(w, _)| w.seen()).max_by_key(|s| s.size);
         let newest = newest.unwrap_or(Seen::nothing());
-        self.read_log(newest.size);
+        let forgot = self.pins.followed().is_some_and(|f| f.size > newest.size);
+        self.read_log(newest.size, forgot);
+        if forgot {
+            self.alarm(
+                "witness",
+                "the witnesses remember less than the pins have followed; nothing is changed",
+            );
+        }
         if let Loaded::Tampered { why, .. } = &loaded {
             self.alarm("pins", &format!("{why}; rebuilt from the witnessed log"));
         }
-        self.log_whole = self.database_fault.is_none() && self.log.root(newest.size) == Some(newest.root);
+        let same = self.log.root(newest.size) == Some(newest.root);
+        self.log_whole = self.database_fault.is_none() && same && !forgot;
         if self.log_whole {
             match self.follow_from_start(&loaded) {
                 Ok(()) => return Ok(()),
@@ -42,7 +49,7 @@ impl Node {
         self.witnessed = self.witnessed.max(UnixTime(followed.map_or(0, |f| f.time)));
         // Pins as new as the witnesses' tree need no replay: a damaged database does not darken a line.
         let known = followed.is_some_and(|f| newest.is_tree(f.size, Some(f.root)));
-        let newest_known = known || newest.size == 0 || !stands(Defence::WitnessesRemember);
+        let newest_known = known || forgot || newest.size == 0 || !stands(Defence::WitnessesRemember);
         let current = loaded == Loaded::Whole && newest_known;
         self.pins.set_current(current);
         if !current {
@@ -56,7 +63,7 @@ impl Node {
 
     /// The log as far as witnesses have seen it. What the database has beyond was never acknowledged to anybody: it is
     /// not logged now, long after, but done again by whoever asked for it.
-    fn read_log(&mut self, size: u64) {
+    fn read_log(&mut self, size: u64, forgot: bool) {
         let leaves = match self.database.leaves(0) {
             Ok(leaves) => leaves,
             Err(broken) => {
@@ -68,7 +75,7 @@ impl Node {
         for (_, row) in ours {
             self.log.push(&row.leaf);
         }
-        for row in leaves.iter().filter(|row| row.index >= size) {
+        for row in leaves.iter().filter(|row| row.index >= size && !forgot) {
             if let Err(broken) = self.withdraw(row) {
                 tracing::warn!(%broken, "an event that was never logged could not be removed");
             }
@@ -91,7 +98,8 @@ impl Node {
         let mut objections = self.kept_objections()?;
         if let Loaded::Tampered { objections: salvaged, .. } = loaded {
             objections.extend_from_slice(salvaged);
-            let keep = self.pins.keep_objections(&objections);
+            let mut keep = self.pins.keep_objections(&objections);
+            keep.0.push(Write::ClearPins);
             self.store_pins(keep)?;
         }
         if stands(Defence::ReplayOnStart) {
@@ -167,40 +175,59 @@ impl Node {
         let leaves = self.database.leaves(from)?;
         // As long as one leaf could not be followed, the pins do not say that they have followed the log to its end: the
         // next start looks again, and never serves an older state for not having looked.
-        self.unfollowed = !self.replay(&leaves);
+        self.unfollowed = self.replay(leaves);
         Ok(())
     }
 
+    /// Tries again what could not be followed.
+    pub(super) fn retry_unfollowed(&mut self) {
+        let rows = std::mem::take(&mut self.unfollowed);
+        self.unfollowed = self.replay(rows);
+    }
+
     /// Follows leaves that the pins have not followed: each needs its event, which the database may or may not have.
-    /// Whether all could be followed.
-    fn replay(&mut self, leaves: &[LeafRow]) -> bool {
-        let mut missing: HashMap<Msisdn, u64> = HashMap::new();
+    /// Those that could not be followed; the numbers they are known to be of are not served.
+    fn replay(&mut self, mut leaves: Vec<LeafRow>) -> Vec<LeafRow> {
         let size = self.log.size();
-        for row in leaves.iter().filter(|row| row.index < size) {
-            let events = self.database.events(&row.deed).unwrap_or_default();
-            let event = events.iter().find(|e| deed::event::head(&e.bytes) == row.leaf.head);
-            let followed = event.is_some_and(|event| {
-                let stored = event.proof.as_deref().and_then(|p| TlogProof::parse(p).ok());
-                let proof = stored.or_else(|| self.log.prove(row.index));
-                match self.accept(&event.bytes, proof.as_ref()) {
-                    Ok(()) => true,
-                    Err(refusal) => self.not_followed(row, &event.bytes, &refusal),
-                }
-            });
-            if !followed && let Some(number) = self.recognise(row) {
-                missing.insert(number, row.index);
+        leaves.retain(|row| row.index < size && !self.follow_leaf(row));
+        let numbers: Vec<Msisdn> = self.pins.numbers().copied().collect();
+        numbers.iter().for_each(|number| self.pins.caught_up(number));
+        for row in &leaves {
+            let Some(number) = self.pins.number_of_deed(&row.deed).ok().or_else(|| self.recognise(row))
+            else {
+                self.alarm(
+                    "leaf",
+                    &format!("leaf {}: its event is not here, and whose it is cannot be told", row.index),
+                );
+                continue;
+            };
+            self.pins.set_behind(number);
+            let text =
+                format!("leaf {} is a newer event than this node has; its number is not served", row.index);
+            self.alarm("behind", &text);
+        }
+        leaves
+    }
+
+    fn follow_leaf(&mut self, row: &LeafRow) -> bool {
+        let events = self.database.events(&row.deed).unwrap_or_default();
+        let Some(event) = events.iter().find(|e| deed::event::head(&e.bytes) == row.leaf.head) else {
+            return false;
+        };
+        let stored = event.proof.as_deref().and_then(|p| TlogProof::parse(p).ok());
+        let fresh = stored.is_none();
+        let Some(proof) = stored.or_else(|| self.log.prove(row.index)) else { return false };
+        if fresh {
+            // Kept before it is used: at the next start it may be too late to make one.
+            let keep = Write::Proof { deed: row.deed, seq: event.seq, proof: proof.encode() };
+            if self.database.commit(&[Changes(vec![keep])]).is_err() {
+                return false;
             }
         }
-        let numbers: Vec<Msisdn> = self.pins.numbers().copied().collect();
-        numbers.iter().filter(|number| !missing.contains_key(number)).for_each(|n| self.pins.caught_up(n));
-        for (number, index) in &missing {
-            self.pins.set_behind(*number);
-            self.alarm(
-                "behind",
-                &format!("leaf {index} is a newer event than this node has; its number is not served"),
-            );
+        match self.accept(&event.bytes, Some(&proof)) {
+            Ok(()) => true,
+            Err(refusal) => self.not_followed(row, &event.bytes, &refusal),
         }
-        missing.is_empty()
     }
 
     /// Whether a leaf whose event was not accepted may be passed over: the pin has it already, or it never was legal (a

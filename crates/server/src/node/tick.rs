@@ -3,7 +3,7 @@
 use super::Node;
 use deed::state::State;
 use operator::Refusal;
-use operator::alarm::{Claims, compare};
+use operator::alarm::{Claims, compare, tail};
 use operator::consent::{Command, Waits};
 use operator::store::{Changes, Key, Row, Write};
 use wire::Msisdn;
@@ -34,8 +34,8 @@ impl Node {
     fn checkpoint(&mut self) {
         let mut fresh = || {
             self.publish()?;
-            if self.unfollowed {
-                self.replay_unfollowed()?;
+            if !self.unfollowed.is_empty() {
+                self.retry_unfollowed();
             }
             self.follow()
         };
@@ -75,7 +75,7 @@ impl Node {
         }
         let (request, waits) = (live.head, self.waits(&live.head)?);
         // The newest wait counts the most consents; an older one may be over sooner.
-        let mut last = None;
+        let (mut first, mut soonest) = (None, Some(u64::MAX));
         for (start_seq, early) in waits.0.into_iter().rev() {
             let Some(late) = self.prove_event(&state, start_seq)? else { continue };
             match self.change(number, &Command::Commit { start_seq, early, late }) {
@@ -83,13 +83,20 @@ impl Node {
                     self.not_before.remove(&request);
                     return Ok(());
                 }
-                Err(refusal) => last = Some(refusal),
+                Err(refusal) => {
+                    soonest = match &refusal {
+                        Refusal::Wait { missing, .. } => soonest.map(|s| s.min(*missing)),
+                        _ => None,
+                    };
+                    first.get_or_insert(refusal);
+                }
             }
         }
-        if let Some(Refusal::Wait { missing, .. }) = &last {
-            self.not_before.insert(request, self.witnessed.after(*missing));
+        // Until the soonest of them is over there is nothing to try, if waiting is all that is missing.
+        if let (Some(_), Some(missing)) = (&first, soonest) {
+            self.not_before.insert(request, self.witnessed.after(missing));
         }
-        last.map_or(Ok(()), Err)
+        first.map_or(Ok(()), Err)
     }
 
     /// If consents stand and the owner has been told, the wait begins with the proof that this is logged now.
@@ -133,7 +140,9 @@ impl Node {
         }
         let rest = self.to_compare.len().saturating_sub(COMPARED_A_ROUND);
         for number in self.to_compare.split_off(rest) {
-            self.compare(&number)?;
+            if let Err(refusal) = self.compare(&number) {
+                self.alarm("audit", &format!("number …{}: {refusal}", tail(&number)));
+            }
         }
         Ok(())
     }
