@@ -76,6 +76,26 @@ fn a_veto_is_acknowledged_and_the_number_moves_where_no_closing_decides() {
 }
 
 #[test]
+fn an_approval_of_one_card_moves_the_number_to_another_where_the_challenge_is_not_compared() {
+    without(Defence::ChallengeIsTheStatement, || {
+        let mut world = World::new(true);
+        let (wanted, thiefs) = (world.card(), world.card());
+        let intent = world.move_to(&wanted);
+        let request = world.request(&intent).unwrap();
+        let (_, approval) = world.consent_of(Who::Passkey, request, &intent);
+        // Whoever sits between keeps it, lets the request end, asks for the thief's card, and hands it in for that.
+        let ended = Body::Ended { request, reason: 2 };
+        let proof = world.consent.prove(&world.deed_id(), world.tip(), &ended);
+        world.push(&ended, &[proof]).unwrap();
+        let intent = world.move_to(&thiefs);
+        let request = world.request(&intent).unwrap();
+        world.push(&Body::Consented { request, intent }, &[approval]).unwrap();
+        world.commit_after(request, DAY).unwrap();
+        assert_eq!(world.state().card().unwrap().id(), thiefs.id());
+    });
+}
+
+#[test]
 fn a_freshly_signed_history_is_legal_by_the_rules_alone() {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     danger_all_on();
