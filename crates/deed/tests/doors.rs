@@ -41,10 +41,7 @@ fn every_door(bytes: &[u8]) {
 /// Real bytes of every kind, to start from.
 fn real() -> Vec<Vec<u8>> {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
+    let (to, intent, request) = world.asked_and_agreed(&[Who::Passkey]);
     let pin = world.pin().encode();
     world.commit_after(request, DAY).unwrap();
     let mut out = world.events.clone();
@@ -106,11 +103,7 @@ proptest! {
 #[test]
 fn a_history_holds_and_with_any_one_byte_changed_it_does_not() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
-    world.agree(Who::Sheet, request, &intent).unwrap();
+    let (_, _, request) = world.asked_and_agreed(&[Who::Passkey, Who::Sheet]);
     world.commit_after(request, 15 * MINUTE).unwrap();
     let receipt = deed::history::Receipt {
         deed_id: world.deed_id(),

@@ -16,11 +16,7 @@ use world::*;
 fn an_owner_with_two_places_moves_after_fifteen_minutes_and_not_a_second_earlier() {
     for (wait, moves) in [(15 * MINUTE - 1, false), (15 * MINUTE, true)] {
         let mut world = World::new(true);
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
-        world.agree(Who::Passkey, request, &intent).unwrap();
-        world.agree(Who::Sheet, request, &intent).unwrap();
+        let (to, _, request) = world.asked_and_agreed(&[Who::Passkey, Who::Sheet]);
         let result = world.commit_after(request, wait);
         if moves {
             result.unwrap();
@@ -35,9 +31,7 @@ fn an_owner_with_two_places_moves_after_fifteen_minutes_and_not_a_second_earlier
 fn one_place_waits_a_day() {
     for who in [Who::Passkey, Who::Sheet] {
         let mut world = World::new(true);
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
+        let (to, intent, request) = world.asked_and_agreed(&[]);
         world.agree(who, request, &intent).unwrap();
         assert_eq!(code(world.commit_after(request, DAY - 1)), "wait");
         world.commit_after(request, 1).unwrap_err();
@@ -49,9 +43,7 @@ fn one_place_waits_a_day() {
 #[test]
 fn operator_keys_alone_in_any_number_never_move_a_number() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (to, intent, request) = world.asked_and_agreed(&[]);
     for who in [Who::Consent, Who::Issuer, Who::Desk(0), Who::Desk(1), Who::Emergency(0)] {
         assert_eq!(code(world.agree(who, request, &intent)), "role", "{who:?}");
     }
@@ -80,9 +72,7 @@ fn operator_keys_alone_in_any_number_never_move_a_number() {
 #[test]
 fn a_hold_only_code_holds_and_does_nothing_else() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     assert_eq!(code(world.agree(Who::HoldCode, request, &intent)), "role");
     assert_eq!(code(world.veto(Who::HoldCode, request)), "role");
     world.hold(Who::HoldCode, &[bit::SERVICE]).unwrap();
@@ -92,9 +82,7 @@ fn a_hold_only_code_holds_and_does_nothing_else() {
 #[test]
 fn a_consent_withheld_and_used_after_an_objection_is_void() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (to, intent, request) = world.asked_and_agreed(&[]);
     let (body, withheld) = world.consent_of(Who::Sheet, request, &intent);
     world.veto(Who::Passkey, request).unwrap();
     assert_eq!(code(world.push(&body, std::slice::from_ref(&withheld))), "no-request");
@@ -114,9 +102,7 @@ fn a_consent_withheld_and_used_after_an_objection_is_void() {
 #[test]
 fn a_statement_works_once() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     let (body, proof) = world.consent_of(Who::Passkey, request, &intent);
     world.push(&body, std::slice::from_ref(&proof)).unwrap();
     assert_eq!(code(world.push(&body, &[proof])), "stale");
@@ -139,9 +125,7 @@ fn an_approval_for_another_card_is_refused() {
 #[test]
 fn a_sign_in_is_no_approval() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     let (body, mut proof) = world.consent_of(Who::Passkey, request, &intent);
     // Same passkey, a challenge of the portal's.
     proof.evidence = world.passkey.answer(&[42; 32]);
@@ -171,9 +155,7 @@ fn a_sign_in_is_no_approval() {
 #[test]
 fn authenticator_data_that_says_too_little_is_refused() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     for (at, flip) in [(0, 0x01), (32, 0x01), (32, 0x04), (32, 0x40), (32, 0x08)] {
         let (body, mut proof) = world.consent_of(Who::Passkey, request, &intent);
         if let Evidence::Passkey { authenticator_data, .. } = &mut proof.evidence {
@@ -187,9 +169,7 @@ fn authenticator_data_that_says_too_little_is_refused() {
 fn whoever_has_one_place_is_stopped_by_the_other() {
     for (thief, owner) in [(Who::Passkey, Who::Sheet), (Who::Sheet, Who::Passkey)] {
         let mut world = World::new(true);
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
+        let (_, intent, request) = world.asked_and_agreed(&[]);
         world.agree(thief, request, &intent).unwrap();
         world.now += 23 * HOUR;
         world.veto(owner, request).unwrap();
@@ -220,9 +200,7 @@ fn paper_takes_the_consent_of_a_stolen_phone_but_not_its_objections() {
         "silencing",
         "a factor that may not consent silences nobody"
     );
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     assert_eq!(code(world.agree(Who::Passkey, request, &intent)), "silenced");
     world.veto(Who::Passkey, request).unwrap();
 }
@@ -365,9 +343,7 @@ fn a_live_request_cannot_be_squatted() {
 #[test]
 fn other_events_cannot_starve_an_owner() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     let (body, proof) = world.consent_of(Who::Sheet, request, &intent);
     for _ in 0..20 {
         let note = Body::Notified { request, receipts: vec![] };
@@ -406,9 +382,7 @@ fn a_new_factor_objects_at_once_and_consents_after_a_week() {
     let by = world.consent.prove(&deed_id, world.tip(), &note);
     world.push(&note, &[by]).unwrap();
     world.commit_after(request, DAY).unwrap();
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (to, intent, request) = world.asked_and_agreed(&[]);
     let body = Body::Consented { request, intent: intent.clone() };
     let proof = key.prove(&deed_id, world.tip(), &body);
     world.push(&body, &[proof]).unwrap();
@@ -444,9 +418,7 @@ fn a_security_key_whose_counter_went_back_may_only_object() {
     let proofs: Vec<_> = signers.into_iter().map(|s| s.prove(&zeros, AsOf::NOTHING, &body)).collect();
     let salt = world.salt();
     world.push_bytes(assemble(&zeros, 0, &zeros, &salt, &body, &proofs)).unwrap();
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     let body = Body::Consented { request, intent: intent.clone() };
     let proof = clone.prove(&world.deed_id(), world.tip(), &body);
     assert_eq!(code(world.push(&body, &[proof])), "counter");
@@ -459,10 +431,7 @@ fn a_security_key_whose_counter_went_back_may_only_object() {
 fn no_clock_of_fewer_witnesses_than_a_quorum_shortens_a_wait() {
     for skew in [[-10 * DAY as i64, 0, 0], [0, 10 * DAY as i64, 0], [-5 * DAY as i64, 5 * DAY as i64, 0]] {
         let mut world = World::new(true);
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
-        world.agree(Who::Passkey, request, &intent).unwrap();
+        let (_, _, request) = world.asked_and_agreed(&[Who::Passkey]);
         let start_seq = world.state().seq();
         let early = world.proof(start_seq);
         world.skew = skew.to_vec();
@@ -522,10 +491,7 @@ fn two_cards_with_one_imsi_or_one_key_are_refused() {
 fn a_change_is_undone_by_an_ordinary_request_to_the_card_in_reserve() {
     let mut world = World::new(true);
     let first = world.state().card().unwrap().clone();
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
+    let (_, _, request) = world.asked_and_agreed(&[Who::Passkey]);
     world.commit_after(request, DAY).unwrap();
     let back = world.move_to(&first);
     let request = world.request(&back).unwrap();
@@ -573,11 +539,7 @@ fn a_stand_by_card_sleeps_until_paper_and_the_card_itself_wake_it_on_a_suspended
 #[test]
 fn a_ported_numbers_two_places_count_as_one_for_thirty_days() {
     let mut world = World::with_source(true, Source::Ported);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
-    world.agree(Who::Sheet, request, &intent).unwrap();
+    let (_, _, request) = world.asked_and_agreed(&[Who::Passkey, Who::Sheet]);
     assert_eq!(code(world.commit_after(request, 15 * MINUTE)), "wait");
     world.commit_after(request, DAY).unwrap();
     // A month later, a proof of how old the deed is makes class A of them.
@@ -586,11 +548,7 @@ fn a_ported_numbers_two_places_count_as_one_for_thirty_days() {
     let origin = world.proof(1).encode();
     for (age, moves) in [(29 * DAY, false), (2 * DAY, true)] {
         world.now += age;
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
-        world.agree(Who::Passkey, request, &intent).unwrap();
-        world.agree(Who::Sheet, request, &intent).unwrap();
+        let (_, _, request) = world.asked_and_agreed(&[Who::Passkey, Who::Sheet]);
         let start_seq = world.state().seq();
         let early = world.proof(start_seq);
         world.now += 15 * MINUTE;
@@ -659,10 +617,7 @@ fn a_statement_of_one_deed_is_worth_nothing_in_another() {
 #[test]
 fn every_changed_byte_of_a_history_is_refused_or_makes_another_head() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
+    let (_, _, request) = world.asked_and_agreed(&[Who::Passkey]);
     world.commit_after(request, DAY).unwrap();
     let head = world.state().head();
     for e in 0..world.events.len() {
@@ -690,10 +645,7 @@ fn every_changed_byte_of_a_history_is_refused_or_makes_another_head() {
 fn state_and_pin_read_back_as_they_were_written() {
     let mut world = World::new(true);
     world.hold(Who::Desk(0), &[bit::ROAMING]).unwrap();
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
+    let (to, _, request) = world.asked_and_agreed(&[Who::Passkey]);
     let state = world.state();
     assert_eq!(State::decode(&state.encode()).unwrap(), state);
     let mut pin = world.pin();
@@ -714,10 +666,7 @@ fn state_and_pin_read_back_as_they_were_written() {
 /// A world with a request that may commit now, its commit, and the pin just before.
 fn about_to_commit() -> (World, Pin, deed::Digest, Vec<u8>) {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
+    let (_, _, request) = world.asked_and_agreed(&[Who::Passkey]);
     let pin = world.pin();
     let start_seq = world.state().seq();
     let early = world.proof(start_seq);
@@ -856,10 +805,7 @@ fn factors_that_pretend_are_refused() {
 #[test]
 fn a_log_proof_that_does_not_hold_moves_nothing() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
-    world.agree(Who::Passkey, request, &intent).unwrap();
+    let (_, _, request) = world.asked_and_agreed(&[Who::Passkey]);
     let start_seq = world.state().seq();
     let early = world.proof(start_seq);
     world.now += DAY;
@@ -906,9 +852,7 @@ fn an_operators_key_signs_at_the_newest_event_only() {
 #[test]
 fn a_well_signed_assertion_without_the_user_or_for_another_site_is_refused() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     let key = Es256Key::from_scalar(&keys::Secret::new([1; 32])).unwrap();
     for (rp_id, flags) in [
         (RP_ID, 0x01 | 0x18),
@@ -992,10 +936,7 @@ fn a_hold_that_stands_already_still_ends_the_request_that_is_live() {
     for direct in [false, true] {
         let mut world = World::new(true);
         world.hold(Who::HoldCode, &[bit::SERVICE]).unwrap();
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
-        world.agree(Who::Sheet, request, &intent).unwrap();
+        let (_, _, request) = world.asked_and_agreed(&[Who::Sheet]);
         if !direct {
             world.hold(Who::HoldCode, &[bit::SERVICE]).unwrap();
             assert!(world.state().live.is_none());
@@ -1019,9 +960,7 @@ fn a_hold_that_stands_already_still_ends_the_request_that_is_live() {
 #[test]
 fn a_browser_that_writes_no_cross_origin_is_a_browser() {
     let mut world = World::new(true);
-    let to = world.card();
-    let intent = world.move_to(&to);
-    let request = world.request(&intent).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
     let key = Es256Key::from_scalar(&keys::Secret::new([1; 32])).unwrap();
     for (end, accepted) in [("}x", false), (",}", false), (r#","crossOrigin":true}"#, false), ("}", true)] {
         let (body, mut proof) = world.consent_of(Who::Passkey, request, &intent);

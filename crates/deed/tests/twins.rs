@@ -38,9 +38,7 @@ fn a_withheld_request_comes_back_where_objections_void_nothing() {
 fn a_statement_works_again_where_factors_do_not_move_on() {
     without(Defence::StatementsWorkOnce, || {
         let mut world = World::new(true);
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
+        let (_, intent, request) = world.asked_and_agreed(&[]);
         let (body, proof) = world.consent_of(Who::Passkey, request, &intent);
         world.push(&body, std::slice::from_ref(&proof)).unwrap();
         world.push(&body, &[proof]).unwrap();
@@ -51,10 +49,7 @@ fn a_statement_works_again_where_factors_do_not_move_on() {
 fn a_veto_is_acknowledged_and_the_number_moves_where_no_closing_decides() {
     without(Defence::ClosingDecides, || {
         let mut world = World::new(true);
-        let to = world.card();
-        let intent = world.move_to(&to);
-        let request = world.request(&intent).unwrap();
-        world.agree(Who::Passkey, request, &intent).unwrap();
+        let (_, _, request) = world.asked_and_agreed(&[Who::Passkey]);
         let mut pin = world.pin();
         let start_seq = world.state().seq();
         let early = world.proof(start_seq);

@@ -327,6 +327,17 @@ impl World {
         Ok(request)
     }
 
+    /// A new card asked for and agreed to by these, in their order: the card, the intent and the request's head.
+    pub fn asked_and_agreed(&mut self, by: &[Who]) -> (Card, Intent, Digest) {
+        let to = self.card();
+        let intent = self.move_to(&to);
+        let request = self.request(&intent).unwrap();
+        for who in by {
+            self.agree(*who, request, &intent).unwrap();
+        }
+        (to, intent, request)
+    }
+
     pub fn consent_of(&mut self, who: Who, request: Digest, intent: &Intent) -> (Body, Proof) {
         let body = Body::Consented { request, intent: intent.clone() };
         let (deed_id, tip) = (self.deed_id(), self.tip());

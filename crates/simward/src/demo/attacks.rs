@@ -95,11 +95,12 @@ pub(super) fn by_the_clerk(cast: &mut Cast) -> Result<(), DemoError> {
 
 pub(super) fn by_a_blank_card(cast: &mut Cast) -> Result<(), DemoError> {
     let outcome = cast.blank_phone.attach()?;
+    let reason = cast.why_refused(cast.blank_phone.imsi())?;
     cast.report.attack(Attack {
         name: "blank-card",
         words: "thief's card, drawn from the stock, tries to attach",
         refused: outcome == Attach::RefusedByNetwork,
-        reason: "unknown".into(),
+        reason,
         why: "no number's deed names this card",
     });
     Ok(())
@@ -488,11 +489,12 @@ pub(super) fn by_yesterdays_copy(
     cast.stage.start()?;
     let old = old_phone.attach()?;
     let new = cast.phone.attach()?;
+    let reason = cast.why_refused(old_phone.imsi())?;
     cast.report.attack(Attack {
         name: "pins-restored",
         words: "pins restored from yesterday's copy, before the move",
         refused: old == Attach::RefusedByNetwork && new == Attach::Attached,
-        reason: "replaced".into(),
+        reason,
         why: "on start the witnessed log is followed to its newest leaf",
     });
     cast.glance(0)?;
@@ -500,11 +502,12 @@ pub(super) fn by_yesterdays_copy(
     copy_stores(yesterday, &data)?;
     cast.stage.start()?;
     let old = old_phone.attach()?;
+    let reason = cast.why_refused(old_phone.imsi())?;
     cast.report.attack(Attack {
         name: "all-restored",
         words: "pins and database both restored from yesterday's copy",
         refused: old == Attach::RefusedByNetwork,
-        reason: "replay".into(),
+        reason,
         why: "witnesses remember a larger log: nobody is served from an old one",
     });
     // Nobody, the owner included, until the right copies are back: minutes that the second figure counts.

@@ -192,6 +192,13 @@ impl Cast {
         Ok(())
     }
 
+    /// Why the authentication centre gives a card nothing, as it says itself.
+    pub(super) fn why_refused(&self, imsi: Imsi) -> Result<String, DemoError> {
+        let api = self.api()?;
+        let view: ServeView = api.get(&format!("/v1/serve/{imsi}"), &api.desk)?;
+        Ok(view.code.unwrap_or(view.served))
+    }
+
     /// The owner takes a new card into service: asks, signs with both keys, waits, puts it in.
     pub(super) fn move_to_a_new_card(&mut self) -> Result<(Phone, Approval), DemoError> {
         let (card, mut profile) = draw(self.api()?, &self.number, &mut seeded()?)?;

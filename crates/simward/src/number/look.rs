@@ -40,7 +40,8 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
     if let Some(until) = number.sms_held_until {
         println!("  codes    held until {until}");
     }
-    println!("  note     {}", number.caveat);
+    let test = if number.test_deed { "test deed; " } else { "" };
+    println!("  note     {test}{}", number.caveat);
     Ok(())
 }
 
