@@ -23,6 +23,7 @@ peers_have() {
         iproute2) command -v ip && command -v ss ;;
         util-linux) command -v unshare ;;
         mount) command -v mount ;;
+        nodejs) command -v node ;;
         python3-venv) python3 -c 'import venv, ensurepip' ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -55,6 +56,20 @@ peers_provide() {
     read -r -d '' -a lacking < <(peers_lacking "${lacking[@]}"; printf '\0')
     if [ ${#lacking[@]} -eq 0 ]; then echo "installed"
     else tail -n 20 "$logs/apt.log"; echo "still missing: ${lacking[*]}"; fi
+}
+
+# peers_node yes|no: a folder whose node_modules has what the tests in a browser need; nothing of it is run when it is
+# installed, and no browser is fetched. The versions are the newest that Debian's Node runs.
+peers_node() {
+    local home=$peers_cache/node wanted=(playwright-core@1.60.0 axe-core@4.14.1)
+    if [ "$(cat "$home/installed" 2>/dev/null)" != "${wanted[*]}" ]; then
+        [ "$1" = yes ] && command -v npm >/dev/null || return 1
+        rm -rf "$home" && mkdir -p "$home" \
+            && npm install --silent --no-save --ignore-scripts --no-audit --no-fund --prefix "$home" "${wanted[@]}" \
+                >"$logs/node.log" 2>&1 \
+            && echo "${wanted[*]}" >"$home/installed" || { tail -n 20 "$logs/node.log" >&2; return 1; }
+    fi
+    echo "$home"
 }
 
 # peers_python yes|no: a Python that has what ci/requirements.txt names, in a virtual environment of ours.

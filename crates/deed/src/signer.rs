@@ -187,6 +187,16 @@ impl SoftPasskey {
         self.key.scalar()
     }
 
+    /// The relying party it is bound to.
+    pub fn rp_id(&self) -> &str {
+        &self.rp_id
+    }
+
+    /// The origin of the pages it answers on.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The credential id.
     pub fn cred_id(&self) -> &[u8] {
         &self.cred_id

@@ -136,10 +136,10 @@ pub fn decide(
             match body {
                 Body::Requested { .. } => draft.notify(now, rng)?,
                 Body::Held { .. } => {
-                    draft.tell(now, "a hold was set");
+                    draft.tell(now, "held", "a hold was set");
                 }
                 Body::Vetoed { .. } => {
-                    draft.tell(now, "a change was stopped");
+                    draft.tell(now, "stopped", "a change was stopped");
                 }
                 _ => {}
             }
@@ -231,16 +231,16 @@ impl Draft<'_> {
         let live = self.state()?.live.as_ref().ok_or(Reason::NoRequest)?;
         let request = live.head;
         let what = describe(&live.intent);
-        let notice = self.tell(now, &format!("{what} was asked for; if this was not you, stop it"));
+        let notice = self.tell(now, "asked", &format!("{what} was asked for; if this was not you, stop it"));
         self.signed_by_service(&Body::Notified { request, receipts: vec![notice] }, rng)
     }
 
     /// Queues a notice; its digest.
-    fn tell(&mut self, at: UnixTime, text: &str) -> Digest {
+    fn tell(&mut self, at: UnixTime, code: &str, text: &str) -> Digest {
         let Some(state) = &self.state else { return [0; 32] };
         let text = format!("number …{}: {text}", tail(&state.number));
         let digest = keys::digest::sha256(&[&state.watch_key.danger_expose()[..], text.as_bytes()]);
-        self.changes.push(Write::Notice(NoticeRow { number: state.number, at, text }));
+        self.changes.push(Write::Notice(NoticeRow { number: state.number, at, code: code.into(), text }));
         digest
     }
 
@@ -251,7 +251,7 @@ impl Draft<'_> {
         let Some(imsi) = state.card().map(|c| c.imsi) else { return };
         let row = Row::Number(NumberRow { number, imsi, deed });
         self.changes.push(Write::Put(Key::Number(number), row));
-        self.tell(now, "its card is in service");
+        self.tell(now, "in-service", "its card is in service");
     }
 
     fn done(self) -> Result<(Changes, Reply), Refusal> {

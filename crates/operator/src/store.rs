@@ -23,6 +23,8 @@ pub enum Key {
     Wait(Digest),
     /// A named value.
     Meta(&'static str),
+    /// A door's own row, sealed by the door: accounts, invitations.
+    Door(String),
 }
 
 /// A row.
@@ -32,7 +34,7 @@ pub enum Row {
     Number(NumberRow),
     /// [`Key::Card`].
     Card(CardRow),
-    /// [`Key::Wait`] and [`Key::Meta`].
+    /// [`Key::Wait`], [`Key::Meta`] and [`Key::Door`].
     Bytes(Vec<u8>),
 }
 
@@ -93,7 +95,9 @@ pub struct NoticeRow {
     pub number: Msisdn,
     /// When.
     pub at: UnixTime,
-    /// What.
+    /// A short name that never changes: what a page says in its reader's language.
+    pub code: String,
+    /// What, in English.
     pub text: String,
 }
 
@@ -106,6 +110,30 @@ pub struct AlarmRow {
     pub code: String,
     /// What.
     pub text: String,
+}
+
+/// What kind of thing a record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// Somebody signed in to the holder's portal, or tried to.
+    SignIn = 1,
+    /// A card came to the network, or was refused there.
+    Network = 2,
+    /// A short message on its way to the number.
+    Message = 3,
+}
+
+/// Something that happened about a number, sealed by whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRow {
+    /// What kind of thing.
+    pub stream: Stream,
+    /// About which number.
+    pub number: Msisdn,
+    /// When.
+    pub at: UnixTime,
+    /// What.
+    pub bytes: Vec<u8>,
 }
 
 /// How long the same alarm is not raised again, in seconds.
@@ -163,6 +191,13 @@ pub enum Write {
     },
     /// Queues a notice.
     Notice(NoticeRow),
+    /// Removes a door's own row. Fails the changes as [`Outcome::Moved`] if there is none: what may be used once is
+    /// used by whoever removes it.
+    Take(String),
+    /// Records what happened.
+    Record(RecordRow),
+    /// Forgets a record, by the name that [`Store::records`] gave it.
+    Forget(u64),
     /// Raises an alarm, unless the same one was raised within a day.
     Alarm(AlarmRow),
 }
@@ -199,6 +234,13 @@ pub trait Store: Send {
     fn numbers(&mut self) -> Result<Vec<NumberRow>, Broken>;
     /// A number's notices, oldest first.
     fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Broken>;
+    /// The newest records of one kind about a number, at most so many, oldest first, each with its name.
+    fn records(
+        &mut self,
+        stream: Stream,
+        number: &Msisdn,
+        most: usize,
+    ) -> Result<Vec<(u64, RecordRow)>, Broken>;
     /// All alarms, oldest first.
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken>;
 }

@@ -7,11 +7,13 @@
 //! DIR/auc/pins.db              the enforcement point's own store
 //! DIR/auc/*.key                its keys: MAC, key-encryption, roll, role
 //! DIR/keys/*.key               root, issuer, consent, log, desks, emergency
+//! DIR/keys/portal.key          seals what the holder's portal stores
 //! DIR/keys/desk.token          lets a desk ask
 //! DIR/keys/bureau.token        lets the personalisation bureau draw cards
 //! DIR/witness/N.key, N.seen    three local witnesses
 //! ```
 
+use crate::move_page;
 use deed::cbor::{Writer, whole};
 use deed::class::Class;
 use deed::log::note::VerifierKey;
@@ -35,10 +37,14 @@ use std::time::Duration;
 use store::{Memory, Sqlite};
 use wire::UnixTime;
 
-/// The origin on which the owner's page is served by a loopback node.
+/// The port of a loopback node whose port was not chosen.
+pub const PORT: u16 = 8740;
+/// The origin on which the move page is served by a loopback node.
 pub const ORIGIN: &str = "http://move.localhost:8740";
-/// Its relying party.
+/// Its relying party: never the portal's, and never a parent of it.
 pub const RP_ID: &str = "move.localhost";
+/// The portal's host on a loopback node, and the relying party of sign-in.
+pub const PORTAL: &str = "my.localhost";
 const LOG_ORIGIN: &str = "simward.localhost/log";
 const WITNESSES: u64 = 3;
 
@@ -89,6 +95,21 @@ impl TestWaits {
     }
 }
 
+/// What a new deployment is made with. Changes nothing in one that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Making {
+    /// Its waits.
+    pub waits: TestWaits,
+    /// The port on which its pages are served: part of the origins that passkeys are bound to.
+    pub port: u16,
+}
+
+impl From<TestWaits> for Making {
+    fn from(waits: TestWaits) -> Self {
+        Self { waits, port: PORT }
+    }
+}
+
 /// An open deployment.
 pub struct Deployment {
     /// The folder.
@@ -104,6 +125,11 @@ pub struct Deployment {
     pub signers: Signers,
     /// The authentication centre's role, for receipts.
     pub auc: RoleSigner,
+    /// The desk that signed-in owners are served by: it objects when they say so. Of the first desk's office, so it adds no
+    /// weight to anything that needs two.
+    pub desk: RoleSigner,
+    /// Seals what the holder's portal stores.
+    pub portal: SealKey,
     /// The enforcement point's keys.
     pub enforcement: EnforcementKeys,
     /// The log, empty until its leaves are read.
@@ -149,6 +175,14 @@ struct KeyFiles<'a, R> {
 }
 
 impl<R: CryptoRng> KeyFiles<'_, R> {
+    /// The same for a key that older deployments have not: nothing was sealed with it yet.
+    fn secret_or_made(&mut self, path: &Path) -> Result<Secret<[u8; 32]>, StartError> {
+        let making = std::mem::replace(&mut self.making, true);
+        let secret = self.secret(path);
+        self.making = making;
+        secret
+    }
+
     fn secret(&mut self, path: &Path) -> Result<Secret<[u8; 32]>, StartError> {
         match std::fs::read_to_string(path) {
             Ok(text) => {
@@ -172,8 +206,14 @@ fn newest_roll_digest(manifests: &Manifests) -> [u8; 32] {
 }
 
 impl Deployment {
-    /// Opens the deployment in `dir`, or makes a test deployment there with these waits.
-    pub fn open(dir: &Path, waits: TestWaits, rng: &mut impl CryptoRng) -> Result<Self, StartError> {
+    /// The move page's site, as the newest manifest names it.
+    pub fn move_site(&self) -> Option<&Site> {
+        self.manifests.newest().and_then(|(manifest, _)| manifest.sites.first())
+    }
+
+    /// Opens the deployment in `dir`, or makes a test deployment there.
+    pub fn open(dir: &Path, making: impl Into<Making>, rng: &mut impl CryptoRng) -> Result<Self, StartError> {
+        let Making { waits, port } = making.into();
         for folder in [dir.to_path_buf(), dir.join("keys"), dir.join("auc"), dir.join("witness")] {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io(&folder))?;
         }
@@ -216,6 +256,7 @@ impl Deployment {
             0,
             Ed25519Key::from_seed(&files.secret(&dir.join("auc/role.key"))?),
         );
+        let portal = SealKey::new(files.secret_or_made(&dir.join("keys/portal.key"))?);
         let witnesses = open_witnesses(dir, &log.vkey(), &mut files)?;
         let mut token = |name: &str| -> Result<String, StartError> {
             files.secret(&dir.join("keys").join(name)).map(|s| hex::encode(s.danger_expose()))
@@ -228,7 +269,11 @@ impl Deployment {
             version: 1,
             prev: [0; 32],
             roles: roles.map(|r| r.role.clone()).collect(),
-            sites: vec![Site { rp_id: RP_ID.into(), origins: vec![ORIGIN.into()], page_digest: [0; 32] }],
+            sites: vec![Site {
+                rp_id: RP_ID.into(),
+                origins: vec![format!("http://{RP_ID}:{port}")],
+                page_digest: move_page::digest(),
+            }],
             log_policy: policy(&log, &witnesses).into_bytes(),
             delays: waits.delays(),
             roll_digest: keys::digest::sha256(&[enforcement.roll.danger_expose()]),
@@ -247,7 +292,10 @@ impl Deployment {
                 Ok(database) => (Box::new(database), None),
                 Err(broken) => (Box::new(Memory::new()), Some(broken.to_string())),
             };
+        let [desk, _] = desks;
         Ok(Self {
+            desk,
+            portal,
             desk_token,
             bureau_token,
             database,

@@ -9,10 +9,11 @@
 
 use crate::committer::Handle;
 use crate::deployment::encode_manifests;
-use crate::node::{Receipt, Stated};
+use crate::node::{Invited, Receipt, Stated};
 use crate::view::{
-    ChangedView, DrawBody, DrawnView, ErrorView, ManifestView, MessageView, NumberView, ObjectionBody,
-    ReceiptView, RequestBody, ServeView, StatementBody,
+    ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, ManifestView,
+    MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, ServeView, StatementBody, TipBody,
+    TipView,
 };
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -21,8 +22,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use deed::defence::{Defence, stands};
-use deed::event::{Body as EventBody, Proof};
-use deed::record::Intent;
+use deed::event::{Body as EventBody, Issued, Proof};
+use deed::record::{Card, FactorId, Intent};
 use keys::Secret;
 use operator::Refusal;
 use operator::consent::Reply;
@@ -49,23 +50,42 @@ type Shared = State<Arc<Door>>;
 
 /// The routes. Tokens are 64 hexadecimal digits.
 pub fn router(node: Handle, desk_token: &str, bureau_token: &str) -> Router {
-    let door = Door { node, desk: token(desk_token), bureau: token(bureau_token) };
-    Router::new()
-        .route("/v1/manifest", get(manifest))
+    let door = Arc::new(Door { node, desk: token(desk_token), bureau: token(bureau_token) });
+    owners()
         .route("/v1/cards", post(draw))
         .route("/v1/numbers", post(issue))
-        .route("/v1/numbers/{number}", get(show))
         .route("/v1/numbers/{number}/requests", post(request))
-        .route("/v1/numbers/{number}/statements", post(statement))
-        .route("/v1/numbers/{number}/history", get(history))
-        .route("/v1/numbers/{number}/notices", get(notices))
-        .route("/v1/objections", post(objection))
+        .route("/v1/invitations", post(invite))
         .route("/v1/resolve/{number}", get(resolve))
         .route("/v1/serve/{imsi}", get(serve))
         .route("/v1/alarms", get(alarms))
         .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(Arc::new(door))
+        .with_state(door)
+}
+
+/// The routes of the move page's host: no desk and no bureau speaks there, whatever token it has.
+pub fn owners_router(node: Handle) -> Router {
+    let nobody = || Secret::new([0xff; 64]);
+    owners().fallback(no_such_path).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(Arc::new(Door {
+        node,
+        desk: nobody(),
+        bureau: nobody(),
+    }))
+}
+
+/// What owners ask, and anybody with their signatures.
+fn owners() -> Router<Arc<Door>> {
+    Router::new()
+        .route("/v1/manifest", get(manifest))
+        .route("/v1/numbers/{number}", get(show))
+        .route("/v1/numbers/{number}/statements", post(statement))
+        .route("/v1/numbers/{number}/history", get(history))
+        .route("/v1/numbers/{number}/notices", get(notices))
+        .route("/v1/numbers/{number}/portal", post(invite_to_portal))
+        .route("/v1/invitations/{code}", get(invitation).post(accept_invitation))
+        .route("/v1/objections", post(objection))
+        .route("/v1/tips", post(tip))
 }
 
 fn token(text: &str) -> Secret<[u8; 64]> {
@@ -281,12 +301,62 @@ async fn issue(
     JsonBody(body): JsonBody<StatementBody>,
 ) -> Result<Json<ChangedView>, Failure> {
     door.desk(&headers)?;
-    let EventBody::Issued(issued) = EventBody::decode(0, &bytes(&body.body, "first event")?)? else {
-        return Err(Malformed::new("first event", "of another type").into());
-    };
-    let proofs = proofs(&body.proofs)?;
+    let (issued, proofs) = first_event(&body)?;
     let reply = door.node.run(move |node| node.issue(issued, proofs)).await?;
     Ok(changed(&reply))
+}
+
+async fn invite(
+    State(door): Shared,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<InviteBody>,
+) -> Result<Json<CodeView>, Failure> {
+    door.desk(&headers)?;
+    let invited = Invited { number: path(&body.number)?, card: Card::decode(&bytes(&body.card, "card")?)? };
+    let code = door.node.run(move |node| node.invite_owner(&invited)).await?;
+    Ok(Json(CodeView { code }))
+}
+
+async fn invitation(State(door): Shared, Path(code): Path<String>) -> Result<Json<InvitationView>, Failure> {
+    let view = door.node.run(move |node| {
+        let Invited { number, card } = node.invited_owner(&code)?;
+        Ok(InvitationView {
+            number: number.to_string(),
+            card: hex::encode(card.encode()),
+            manifest_id: node.manifest_id().map(hex::encode).unwrap_or_default(),
+            root_digest: hex::encode(node.root_digest()),
+            test_deed: !node.is_live(),
+        })
+    });
+    Ok(Json(view.await?))
+}
+
+async fn accept_invitation(
+    State(door): Shared,
+    Path(code): Path<String>,
+    JsonBody(body): JsonBody<StatementBody>,
+) -> Result<Json<ChangedView>, Failure> {
+    let (issued, proofs) = first_event(&body)?;
+    let reply = door.node.run(move |node| node.accept_invitation(&code, issued, proofs)).await?;
+    Ok(changed(&reply))
+}
+
+async fn invite_to_portal(
+    State(door): Shared,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<CodeView>, Failure> {
+    let number: Msisdn = path(&number)?;
+    door.watcher(&headers, number).await?;
+    let code = door.node.run(move |node| node.invite_to_portal(&number)).await?;
+    Ok(Json(CodeView { code }))
+}
+
+fn first_event(body: &StatementBody) -> Result<(Issued, Vec<Proof>), Failure> {
+    match EventBody::decode(0, &bytes(&body.body, "first event")?)? {
+        EventBody::Issued(issued) => Ok((issued, proofs(&body.proofs)?)),
+        _ => Err(Malformed::new("first event", "of another type").into()),
+    }
 }
 
 async fn request(
@@ -329,8 +399,20 @@ async fn objection(
     JsonBody(body): JsonBody<ObjectionBody>,
 ) -> Result<Json<ReceiptView>, Failure> {
     let bytes = bytes(&body.objection, "objection")?;
-    let receipt = door.node.run(move |node| node.hand_in(&bytes)).await?;
+    let receipt = door.node.run(move |node| node.object(&bytes)).await?;
     Ok(Json(receipt_view(&receipt)))
+}
+
+/// The newest event of the deed that a factor is in: all that a hold-only code needs. Whoever names the factor has its key,
+/// or has read the history it stands in.
+async fn tip(State(door): Shared, JsonBody(body): JsonBody<TipBody>) -> Result<Json<TipView>, Failure> {
+    let factor = <[u8; 32]>::try_from(bytes(&body.factor, "factor")?);
+    let factor = FactorId(factor.map_err(|_| Malformed::new("factor", "not 32 octets"))?);
+    let view = door.node.run(move |node| {
+        let state = node.state_of_factor(&factor)?;
+        Ok(TipView { deed_id: hex::encode(state.deed_id), seq: state.seq(), head: hex::encode(state.head()) })
+    });
+    Ok(Json(view.await?))
 }
 
 async fn show(
@@ -342,7 +424,9 @@ async fn show(
     door.reader(&headers, number).await?;
     let view = door.node.run(move |node| {
         let live = node.is_live();
-        Ok(NumberView::of(node.pin(&number)?, node.witnessed(), live))
+        let pin = node.pin(&number)?;
+        let ready = pin.state.live.as_ref().and_then(|live| node.ready_at(&live.head));
+        Ok(NumberView::of(pin, node.witnessed(), live, ready))
     });
     Ok(Json(view.await?))
 }
@@ -365,8 +449,7 @@ async fn notices(
     let number: Msisdn = path(&number)?;
     door.reader(&headers, number).await?;
     let rows = door.node.run(move |node| node.notices(&number)).await?;
-    let view =
-        |row: operator::store::NoticeRow| MessageView { at: row.at.0, code: "notice".into(), text: row.text };
+    let view = |row: operator::store::NoticeRow| MessageView { at: row.at.0, code: row.code, text: row.text };
     Ok(Json(rows.into_iter().map(view).collect()))
 }
 

@@ -5,12 +5,15 @@
 pub mod clock;
 pub mod committer;
 pub mod deployment;
+pub mod front;
 pub mod gateway;
 pub mod http;
+pub mod move_page;
 pub mod node;
+pub mod portal;
 pub mod view;
 
 pub use clock::{Clock, SystemClock};
 pub use committer::{Committer, Handle};
-pub use deployment::{Deployment, StartError, TestWaits};
+pub use deployment::{Deployment, Making, StartError, TestWaits};
 pub use node::Node;

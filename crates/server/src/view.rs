@@ -1,8 +1,8 @@
 //! What the API says, as JSON. Bytes are lower-case hexadecimal.
 
+use deed::State;
 use deed::pin::{Pin, Serve};
-use deed::record::Intent;
-use deed::{Digest, State};
+use deed::state::Live;
 use operator::pins::Served;
 use serde::{Deserialize, Serialize};
 use wire::UnixTime;
@@ -57,6 +57,9 @@ pub struct LiveView {
     pub not_before: u64,
     /// Not after.
     pub expiry: u64,
+    /// When its wait is over, once one has begun.
+    #[serde(default)]
+    pub ready_at: Option<u64>,
 }
 
 /// One of the owner's keys.
@@ -75,7 +78,7 @@ const CAVEAT: &str = "witnesses and enforcement point run in one process with th
 
 impl NumberView {
     /// Of a pin.
-    pub fn of(pin: &Pin, witnessed: UnixTime, live: bool) -> Self {
+    pub fn of(pin: &Pin, witnessed: UnixTime, live: bool, ready_at: Option<UnixTime>) -> Self {
         let state = &pin.state;
         let card = state.card();
         let (served, sms_held_until) = match card.map(|c| pin.serve(&c.imsi, witnessed)) {
@@ -91,7 +94,7 @@ impl NumberView {
             deed_id: hex::encode(state.deed_id),
             seq: state.seq(),
             head: hex::encode(state.head()),
-            live: state.live.as_ref().map(|l| LiveView::of(&l.head, &l.intent, l.consents.len())),
+            live: state.live.as_ref().map(|l| LiveView::of(l, ready_at)),
             holds: state.standing_holds(),
             factors: factors(state),
             served: served.into(),
@@ -104,14 +107,15 @@ impl NumberView {
 }
 
 impl LiveView {
-    fn of(head: &Digest, intent: &Intent, consents: usize) -> Self {
+    fn of(live: &Live, ready_at: Option<UnixTime>) -> Self {
         Self {
-            request: hex::encode(head),
-            what: operator::consent::describe(intent),
-            intent: hex::encode(intent.encode()),
-            consents,
-            not_before: intent.not_before,
-            expiry: intent.expiry,
+            request: hex::encode(live.head),
+            what: operator::consent::describe(&live.intent),
+            intent: hex::encode(live.intent.encode()),
+            consents: live.consents.len(),
+            not_before: live.intent.not_before,
+            expiry: live.intent.expiry,
+            ready_at: ready_at.map(|t| t.0),
         }
     }
 }
@@ -195,6 +199,57 @@ pub struct StatementBody {
 pub struct RequestBody {
     /// The whole intent.
     pub intent: String,
+}
+
+/// A desk invites the owner of a new number.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InviteBody {
+    /// The number.
+    pub number: String,
+    /// The deed's record of its first card.
+    pub card: String,
+}
+
+/// A code that opens one ceremony once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CodeView {
+    /// The code.
+    pub code: String,
+}
+
+/// What an owner is invited to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InvitationView {
+    /// The number.
+    pub number: String,
+    /// The deed's record of its first card.
+    pub card: String,
+    /// Name of the newest manifest, which the first event names.
+    pub manifest_id: String,
+    /// SHA-256 of the root key.
+    pub root_digest: String,
+    /// A test deployment says so.
+    pub test_deed: bool,
+}
+
+/// Names a factor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TipBody {
+    /// Its name.
+    pub factor: String,
+}
+
+/// Where a deed stands, for whoever signs without having read it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TipView {
+    /// The deed.
+    pub deed_id: String,
+    /// Newest event.
+    pub seq: u64,
+    /// Its head.
+    pub head: String,
 }
 
 /// An objection handed in directly.

@@ -7,7 +7,8 @@ use common::*;
 use deed::event::Body;
 use deed::signer::SignStatement;
 use operator::store::{
-    AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row, Store,
+    AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, RecordRow, Row, Store,
+    Stream,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -61,6 +62,15 @@ impl Store for Dies {
     fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Broken> {
         self.read()?;
         self.inner.notices(number)
+    }
+    fn records(
+        &mut self,
+        stream: Stream,
+        number: &Msisdn,
+        most: usize,
+    ) -> Result<Vec<(u64, RecordRow)>, Broken> {
+        self.read()?;
+        self.inner.records(stream, number, most)
     }
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {
         self.read()?;

@@ -3,11 +3,15 @@
 //! ```text
 //! OWNER/receipt.toml   deed id, root digest, watch key, newest event seen
 //! OWNER/passkey.key    the software passkey (place 1); a real owner's is in the phone
-//! OWNER/sheet.txt      the recovery sheet (place 2), to be printed and put away
+//! OWNER/sheet.txt      the recovery sheet (place 2), to be printed, cut in two and put away
 //! ```
 
+use deed::Digest;
+use deed::event::{AsOf, Body, Proof};
 use deed::history::Receipt;
-use deed::signer::{Sheet, SoftPasskey};
+use deed::manifest::Site;
+use deed::record::{Factor, Place, Purpose};
+use deed::signer::{RawSigner, Sheet, SignStatement, SoftPasskey};
 use keys::Secret;
 use keys::paper::PaperCode;
 use keys::sign::Es256Key;
@@ -37,8 +41,49 @@ pub(crate) struct Owner {
     pub(crate) receipt: Receipt,
     /// In the phone.
     pub(crate) passkey: SoftPasskey,
-    /// On paper.
+    /// On paper: it moves the number.
     pub(crate) code: PaperCode,
+    /// On the other half of the paper: it can only suspend. Owners of the first version have none.
+    pub(crate) hold: Option<PaperCode>,
+}
+
+/// Keys before there is a deed.
+pub(crate) struct FreshKeys {
+    /// For the phone.
+    pub(crate) passkey: SoftPasskey,
+    /// For the paper.
+    pub(crate) code: PaperCode,
+    /// For its other half.
+    pub(crate) hold: PaperCode,
+}
+
+impl FreshKeys {
+    /// Fresh ones, the passkey bound to the move page's site.
+    pub(crate) fn random(site: &Site, rng: &mut impl CryptoRng) -> Self {
+        let mut cred_id = [0; 32];
+        rng.fill_bytes(&mut cred_id);
+        let origin = site.origins.first().map_or(ORIGIN, String::as_str);
+        let passkey = SoftPasskey::synced(Es256Key::random(rng), &site.rp_id, origin, &cred_id);
+        Self { passkey, code: PaperCode::random(rng), hold: PaperCode::random(rng) }
+    }
+
+    /// Their factors, and who signs for each, in the same order.
+    pub(crate) fn prove(
+        &mut self,
+        deed_id: &Digest,
+        body: impl FnOnce(Vec<Factor>) -> Body,
+    ) -> (Body, Vec<Proof>) {
+        let (mut sheet, mut hold) = (Sheet::new(self.code.key()), hold_signer(&self.hold));
+        let body = body(vec![self.passkey.factor(), sheet.factor(), hold.factor().clone()]);
+        let signers: [&mut dyn SignStatement; 3] = [&mut self.passkey, &mut sheet, &mut hold];
+        let proofs = signers.into_iter().map(|s| s.prove(deed_id, AsOf::NOTHING, &body)).collect();
+        (body, proofs)
+    }
+}
+
+/// The signer that a hold code stands for.
+fn hold_signer(code: &PaperCode) -> RawSigner {
+    RawSigner::new(Purpose::HoldOnly, Place::Elsewhere, code.key())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,6 +102,18 @@ struct ReceiptText {
 struct PasskeyText {
     scalar: String,
     credential_id: String,
+    #[serde(default = "first_rp_id")]
+    rp_id: String,
+    #[serde(default = "first_origin")]
+    origin: String,
+}
+
+fn first_rp_id() -> String {
+    RP_ID.into()
+}
+
+fn first_origin() -> String {
+    ORIGIN.into()
 }
 
 fn hex32(text: &str) -> Option<[u8; 32]> {
@@ -83,17 +140,14 @@ pub(crate) fn read_receipt(path: &Path) -> Result<Receipt, OwnerError> {
 }
 
 impl Owner {
-    /// Fresh keys, before there is a deed.
-    pub(crate) fn fresh_keys(rng: &mut impl CryptoRng) -> (SoftPasskey, PaperCode) {
-        let mut cred_id = [0; 32];
-        rng.fill_bytes(&mut cred_id);
-        let passkey = SoftPasskey::synced(Es256Key::random(rng), RP_ID, ORIGIN, &cred_id);
-        (passkey, PaperCode::random(rng))
-    }
-
     /// The sheet as a signer.
     pub(crate) fn sheet(&self) -> Sheet {
         Sheet::new(self.code.key())
+    }
+
+    /// The hold code as a signer.
+    pub(crate) fn hold_signer(&self) -> Option<RawSigner> {
+        self.hold.as_ref().map(hold_signer)
     }
 
     /// Reads an owner's folder.
@@ -108,11 +162,12 @@ impl Owner {
         let cred_id = hex::decode(&text.credential_id).map_err(|_| damaged(&path, "not a passkey"))?;
         let path = folder.join("sheet.txt");
         let sheet = std::fs::read_to_string(&path).map_err(|e| OwnerError::Io(path.clone(), e))?;
-        let code = sheet.lines().find_map(|line| PaperCode::parse(line.strip_prefix("code:")?));
+        let code = |label: &str| sheet.lines().find_map(|line| PaperCode::parse(line.strip_prefix(label)?));
         Ok(Self {
             receipt,
-            passkey: SoftPasskey::synced(key, RP_ID, ORIGIN, &cred_id),
-            code: code.ok_or_else(|| damaged(&path, "no line `code: …` of 26 symbols"))?,
+            passkey: SoftPasskey::synced(key, &text.rp_id, &text.origin, &cred_id),
+            code: code("code:").ok_or_else(|| damaged(&path, "no line `code: …` of 26 symbols"))?,
+            hold: code("hold:"),
         })
     }
 
@@ -134,6 +189,8 @@ impl Owner {
         let passkey = PasskeyText {
             scalar: hex::encode(self.passkey.scalar().danger_expose()),
             credential_id: hex::encode(self.passkey.cred_id()),
+            rp_id: self.passkey.rp_id().into(),
+            origin: self.passkey.origin().into(),
         };
         let text = |value: Result<String, toml::ser::Error>| {
             value.map_err(|e| OwnerError::Damaged(folder.into(), e.to_string()))
@@ -153,12 +210,17 @@ impl Owner {
     }
 
     fn sheet_text(&self, number: &Msisdn) -> String {
+        let hold = self.hold.as_ref().map(PaperCode::danger_print).unwrap_or_default();
         format!(
             "Simward recovery sheet for +{number}\n\n\
              code: {}\n\n\
              Print this, put it away from the phone, and delete the file. Whoever has this code and the phone can\n\
              move the number in 15 minutes; whoever has one of them can be stopped by the other for a day.\n\
-             Nobody from the operator ever asks for it. It is used up by the first change it counts in.\n",
+             Nobody from the operator ever asks for it. It is used up by the first change it counts in.\n\n\
+             - - - - - - - - - - - - - - - - - - - - cut here - - - - - - - - - - - - - - - - - - - -\n\n\
+             hold: {hold}\n\n\
+             For the wallet, or for somebody you trust: phone gone, line suspended, from any browser. It can only\n\
+             suspend, it moves nothing, and it works again and again.\n",
             self.code.danger_print()
         )
     }

@@ -5,6 +5,8 @@
 
 use crate::api::Api;
 use crate::up::seeded;
+use server::deployment::ORIGIN;
+use server::front::Opening;
 use server::{Clock, Committer, Deployment, Handle, Node, TestWaits};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -94,11 +96,13 @@ impl Stage {
             .map_err(other)?;
         let committer = Committer::start(node)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let router = server::http::router(committer.handle(), &desk, &bureau);
         let (gateway, handle) = (self.gateway(), committer.handle());
-        let address = runtime.block_on(async move {
+        let (desk_token, bureau_token) = (&desk, &bureau);
+        let address = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?;
+            let opening = Opening { desk_token, bureau_token, port: address.port(), move_origin: ORIGIN };
+            let router = server::front::router(&handle, opening).map_err(other)?;
             let socket = server::gateway::bind(&gateway).await?;
             tokio::spawn(async move { axum::serve(listener, router).await });
             tokio::spawn(server::gateway::serve(socket, handle));

@@ -4,7 +4,10 @@ use clap::Args as ClapArgs;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use server::{Committer, Deployment, Node, StartError, SystemClock, TestWaits};
+use server::deployment::PORTAL;
+use server::front::Opening;
+use server::portal::PortalError;
+use server::{Committer, Deployment, Making, Node, StartError, SystemClock, TestWaits};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -47,6 +50,9 @@ pub(crate) enum UpError {
     /// A door does not open.
     #[error("cannot listen on {0}: {1}")]
     Door(String, std::io::Error),
+    /// The portal does not open.
+    #[error(transparent)]
+    Portal(#[from] PortalError),
     /// An address beyond this machine: there is no TLS yet.
     #[error("{0} is not a loopback address; without TLS this version serves this machine only")]
     NotLoopback(SocketAddr),
@@ -68,11 +74,13 @@ pub(crate) fn run(args: &Args) -> Result<(), UpError> {
 async fn serve(args: &Args) -> Result<(), UpError> {
     let mut rng = seeded()?;
     let waits = if args.short_waits { TestWaits::Short } else { TestWaits::Real };
-    let deployment = Deployment::open(&args.data, waits, &mut rng)?;
-    let (desk, bureau) = (deployment.desk_token.clone(), deployment.bureau_token.clone());
-    let gateway = args.gateway.clone().unwrap_or_else(|| args.data.join("gateway.sock"));
     let door = |name: String| move |e| UpError::Door(name, e);
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(door(args.listen.to_string()))?;
+    let port = listener.local_addr()?.port();
+    let deployment = Deployment::open(&args.data, Making { waits, port }, &mut rng)?;
+    let move_origin = look_at_pages(&deployment, port);
+    let (desk, bureau) = (deployment.desk_token.clone(), deployment.bureau_token.clone());
+    let gateway = args.gateway.clone().unwrap_or_else(|| args.data.join("gateway.sock"));
     let socket = server::gateway::bind(&gateway).await.map_err(door(gateway.display().to_string()))?;
     let node = Node::start(deployment, Arc::new(SystemClock), Arc::new(SystemClock), rng)?;
     let committer = Committer::start(node)?;
@@ -80,12 +88,15 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     server::deployment::write_private(&args.data.join("url"), url.as_bytes())?;
     let mut out = std::io::stdout();
     writeln!(out, "ready {url} gateway {}", gateway.display())?;
+    writeln!(out, "pages http://{PORTAL}:{port} (signing in) and {move_origin} (moving)")?;
     out.flush()?;
     tracing::info!(
         "test deed: witnesses and enforcement point run in this process; nothing here is a live number"
     );
 
-    let (handle, router) = (committer.handle(), server::http::router(committer.handle(), &desk, &bureau));
+    let opening = Opening { desk_token: &desk, bureau_token: &bureau, port, move_origin: &move_origin };
+    let handle = committer.handle();
+    let router = server::front::router(&handle, opening)?;
     let ticks = committer.handle();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -101,6 +112,21 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     // Whoever still waits is told that the node has stopped; what was acknowledged is on disk.
     drop(committer);
     Ok(())
+}
+
+/// Where the move page is, and whether this program serves the one that the manifest names.
+fn look_at_pages(deployment: &Deployment, port: u16) -> String {
+    let site = deployment.move_site();
+    let origin = site.and_then(|site| site.origins.first()).cloned().unwrap_or_default();
+    if !origin.ends_with(&format!(":{port}")) {
+        tracing::warn!(
+            "passkeys of this deployment are bound to {origin}; on another port no page of it works"
+        );
+    }
+    if site.is_some_and(|site| site.page_digest != server::move_page::digest()) {
+        tracing::warn!("this program's move page is not the one whose digest the manifest has");
+    }
+    origin
 }
 
 async fn tick(handle: server::Handle) {

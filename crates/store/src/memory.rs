@@ -2,8 +2,8 @@
 
 use deed::Digest;
 use operator::store::{
-    ALARM_AGAIN, AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, Row,
-    Store, Write,
+    ALARM_AGAIN, AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, RecordRow,
+    Row, Store, Stream, Write,
 };
 use std::collections::BTreeMap;
 use wire::{Imsi, Msisdn};
@@ -17,6 +17,8 @@ pub struct Memory {
     pins: BTreeMap<Msisdn, Vec<u8>>,
     sqn: BTreeMap<Imsi, u64>,
     notices: Vec<NoticeRow>,
+    records: BTreeMap<u64, RecordRow>,
+    next_record: u64,
     alarms: Vec<AlarmRow>,
 }
 
@@ -59,6 +61,18 @@ impl Memory {
                 *ledger = (*ledger).max(*next);
             }
             Write::Notice(notice) => self.notices.push(notice.clone()),
+            Write::Take(name) => {
+                if self.rows.remove(&Key::Door(name.clone())).is_none() {
+                    return Outcome::Moved;
+                }
+            }
+            Write::Record(record) => {
+                self.next_record += 1;
+                self.records.insert(self.next_record, record.clone());
+            }
+            Write::Forget(id) => {
+                self.records.remove(id);
+            }
             Write::Alarm(alarm) => {
                 let same = |a: &AlarmRow| a.code == alarm.code && a.text == alarm.text;
                 let lately = |a: &AlarmRow| a.at.after(ALARM_AGAIN) > alarm.at;
@@ -121,6 +135,18 @@ impl Store for Memory {
 
     fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Broken> {
         Ok(self.notices.iter().filter(|n| n.number == *number).cloned().collect())
+    }
+
+    fn records(
+        &mut self,
+        stream: Stream,
+        number: &Msisdn,
+        most: usize,
+    ) -> Result<Vec<(u64, RecordRow)>, Broken> {
+        let about = self.records.iter().filter(|(_, r)| r.stream == stream && r.number == *number);
+        let mut newest: Vec<_> = about.rev().take(most).map(|(id, r)| (*id, r.clone())).collect();
+        newest.reverse();
+        Ok(newest)
     }
 
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {

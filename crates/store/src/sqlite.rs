@@ -5,7 +5,7 @@ use deed::Digest;
 use deed::log::Leaf;
 use operator::store::{
     ALARM_AGAIN, AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome,
-    Row, Store, Write,
+    RecordRow, Row, Store, Stream, Write,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
@@ -28,15 +28,24 @@ CREATE TABLE IF NOT EXISTS leaves (
 CREATE TABLE IF NOT EXISTS pins (number TEXT PRIMARY KEY, row BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS sqn (imsi TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS notices (
-    id INTEGER PRIMARY KEY, number TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL) STRICT;
+    id INTEGER PRIMARY KEY, number TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL,
+    code TEXT NOT NULL DEFAULT 'notice') STRICT;
 CREATE INDEX IF NOT EXISTS notices_of ON notices (number, id);
 CREATE TABLE IF NOT EXISTS alarms (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS alarms_of ON alarms (code, text, at);
+CREATE TABLE IF NOT EXISTS door (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS records (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, number TEXT NOT NULL, at INTEGER NOT NULL,
+    bytes BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS records_of ON records (stream, number, id);
 ";
 
-/// The schema's version; a file of another one is refused rather than guessed at.
-const VERSION: i64 = 1;
+/// What tables of version 1 lack; those that it lacks whole are in the schema.
+const FROM_1: &str = "ALTER TABLE notices ADD COLUMN code TEXT NOT NULL DEFAULT 'notice'";
+
+/// The schema's version; a file of a later one is refused rather than guessed at.
+const VERSION: i64 = 2;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -66,7 +75,10 @@ impl Sqlite {
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(broken)?;
         match version {
-            0 => {
+            0..VERSION => {
+                if version == 1 {
+                    connection.execute_batch(FROM_1).map_err(broken)?;
+                }
                 connection.execute_batch(SCHEMA).map_err(broken)?;
                 connection.pragma_update(None, "user_version", VERSION).map_err(broken)?;
             }
@@ -119,6 +131,7 @@ impl Sqlite {
             }
             Key::Wait(request) => bytes("SELECT waits FROM waits WHERE request = ?1", &&request[..]),
             Key::Meta(name) => bytes("SELECT value FROM meta WHERE name = ?1", name),
+            Key::Door(name) => bytes("SELECT value FROM door WHERE name = ?1", name),
         }
     }
 }
@@ -155,6 +168,10 @@ fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Outcome, Broken> {
             "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             &[name, bytes],
         )?,
+        Write::Put(Key::Door(name), Row::Bytes(bytes)) => run(
+            "INSERT INTO door VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            &[name, bytes],
+        )?,
         Write::Put(..) => return Err(Broken("a row under a key of another kind".into())),
         Write::Event { deed, seq, bytes, leaf, place } => return append(&run, (deed, *seq), bytes, leaf, *place),
         Write::RemoveEvent { deed, seq } => {
@@ -173,9 +190,15 @@ fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Outcome, Broken> {
             &[&imsi.as_str(), next],
         )?,
         Write::Notice(n) => run(
-            "INSERT INTO notices (number, at, text) VALUES (?1, ?2, ?3)",
-            &[&n.number.as_str(), &n.at.0, &n.text],
+            "INSERT INTO notices (number, at, text, code) VALUES (?1, ?2, ?3, ?4)",
+            &[&n.number.as_str(), &n.at.0, &n.text, &n.code],
         )?,
+        Write::Take(name) => run("DELETE FROM door WHERE name = ?1", &[name])?.filter(|taken| *taken > 0),
+        Write::Record(r) => run(
+            "INSERT INTO records (stream, number, at, bytes) VALUES (?1, ?2, ?3, ?4)",
+            &[&(r.stream as u8), &r.number.as_str(), &r.at.0, &r.bytes],
+        )?,
+        Write::Forget(id) => run("DELETE FROM records WHERE id = ?1", &[id])?,
         Write::Alarm(a) => run(
             "INSERT INTO alarms (at, code, text) SELECT ?1, ?2, ?3 WHERE NOT EXISTS
              (SELECT 1 FROM alarms WHERE code = ?2 AND text = ?3 AND at + ?4 > ?1)",
@@ -300,14 +323,34 @@ impl Store for Sqlite {
     }
 
     fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Broken> {
-        let sql = "SELECT at, text FROM notices WHERE number = ?1 ORDER BY id";
+        let sql = "SELECT at, text, code FROM notices WHERE number = ?1 ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
         let rows = statement
             .query_map([number.as_str()], |r| {
-                Ok(NoticeRow { number: *number, at: UnixTime(r.get(0)?), text: r.get(1)? })
+                Ok(NoticeRow { number: *number, at: UnixTime(r.get(0)?), text: r.get(1)?, code: r.get(2)? })
             })
             .map_err(broken)?;
         rows.collect::<Result<_, _>>().map_err(broken)
+    }
+
+    fn records(
+        &mut self,
+        stream: Stream,
+        number: &Msisdn,
+        most: usize,
+    ) -> Result<Vec<(u64, RecordRow)>, Broken> {
+        let sql =
+            "SELECT id, at, bytes FROM records WHERE stream = ?1 AND number = ?2 ORDER BY id DESC LIMIT ?3";
+        let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
+        let rows = statement
+            .query_map(params![stream as u8, number.as_str(), most as u64], |r| {
+                let record = RecordRow { stream, number: *number, at: UnixTime(r.get(1)?), bytes: r.get(2)? };
+                Ok((r.get(0)?, record))
+            })
+            .map_err(broken)?;
+        let mut newest = rows.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        newest.reverse();
+        Ok(newest)
     }
 
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use deed::log::Leaf;
-use operator::store::{AlarmRow, CardRow, Changes, Key, NoticeRow, NumberRow, Outcome, Row, Store, Write};
+use operator::store::{
+    AlarmRow, CardRow, Changes, Key, NoticeRow, NumberRow, Outcome, RecordRow, Row, Store, Stream, Write,
+};
 use proptest::prelude::*;
 use store::{Memory, Sqlite};
 use wire::{Imsi, Msisdn, UnixTime};
@@ -51,8 +53,19 @@ fn writes() -> impl Strategy<Value = Write> {
         (small.clone(), any::<u8>()).prop_map(|(n, t)| Write::Notice(NoticeRow {
             number: number(n),
             at: UnixTime(u64::from(t)),
+            code: format!("c{t}"),
             text: format!("t{t}")
         })),
+        (small.clone(), any::<u8>())
+            .prop_map(|(d, b)| Write::Put(Key::Door(format!("d{d}")), Row::Bytes(vec![b]))),
+        small.clone().prop_map(|d| Write::Take(format!("d{d}"))),
+        (small.clone(), any::<bool>(), any::<u8>()).prop_map(|(n, s, b)| Write::Record(RecordRow {
+            stream: if s { Stream::SignIn } else { Stream::Message },
+            number: number(n),
+            at: UnixTime(u64::from(b)),
+            bytes: vec![b],
+        })),
+        (1u64..6).prop_map(Write::Forget),
         (small, any::<bool>()).prop_map(|(c, t)| Write::Alarm(AlarmRow {
             at: UnixTime(1),
             code: format!("c{c}"),
@@ -67,7 +80,12 @@ type Everything = (Vec<Option<Row>>, Vec<Vec<String>>);
 fn everything(store: &mut dyn Store) -> Everything {
     let mut keys = vec![Key::Meta("x")];
     for n in 0..4 {
-        keys.extend([Key::Number(number(n)), Key::Card(imsi(n)), Key::Wait([n; 32])]);
+        keys.extend([
+            Key::Number(number(n)),
+            Key::Card(imsi(n)),
+            Key::Wait([n; 32]),
+            Key::Door(format!("d{n}")),
+        ]);
     }
     let rows = store.load(&keys).unwrap();
     let debug = |x: &dyn std::fmt::Debug| format!("{x:?}");
@@ -82,6 +100,9 @@ fn everything(store: &mut dyn Store) -> Everything {
     for n in 0..4 {
         lists.push(store.events(&[n; 32]).unwrap().iter().map(|x| debug(x)).collect());
         lists.push(store.notices(&number(n)).unwrap().iter().map(|x| debug(x)).collect());
+        for (stream, most) in [(Stream::SignIn, 2), (Stream::Message, 100)] {
+            lists.push(store.records(stream, &number(n), most).unwrap().iter().map(|x| debug(x)).collect());
+        }
     }
     (rows, lists)
 }
@@ -159,6 +180,33 @@ fn a_ledger_is_never_lowered_and_no_number_is_taken_twice() {
         store.commit(&[Changes(vec![Write::Sqn { imsi: imsi(1), next: 2 }])]).unwrap();
         assert_eq!(store.reserve_sqn(&[(imsi(1), 1)]).unwrap(), [Some(9)]);
     }
+}
+
+#[test]
+fn what_may_be_taken_once_is_taken_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let engines: [&mut dyn Store; 2] =
+        [&mut Memory::new(), &mut Sqlite::open(&dir.path().join("db"), SOON).unwrap()];
+    for store in engines {
+        let row = Write::Put(Key::Door("code".into()), Row::Bytes(vec![1]));
+        store.commit(&[Changes(vec![row])]).unwrap();
+        let taken = Changes(vec![Write::Take("code".into()), event(1, 0, 10, 0)]);
+        assert_eq!(store.commit(&[taken.clone(), taken]).unwrap(), [Outcome::Done, Outcome::Moved]);
+    }
+}
+
+#[test]
+fn a_file_of_version_1_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    drop(Sqlite::open(&path, SOON).unwrap());
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("DROP TABLE door; DROP TABLE records; ALTER TABLE notices DROP COLUMN code; PRAGMA user_version = 1;").unwrap();
+    drop(other);
+    let mut store = Sqlite::open(&path, SOON).unwrap();
+    let row = Write::Put(Key::Door("code".into()), Row::Bytes(vec![1]));
+    assert!(store.notices(&number(1)).unwrap().is_empty());
+    assert_eq!(store.commit(&[Changes(vec![row])]).unwrap(), [Outcome::Done]);
 }
 
 #[test]

@@ -72,6 +72,11 @@ pub struct PinChange {
 }
 
 impl PinChange {
+    /// Whose.
+    pub const fn number(&self) -> Msisdn {
+        self.number
+    }
+
     /// The state after it.
     pub const fn state(&self) -> &State {
         &self.held.pin.state

@@ -15,9 +15,7 @@ impl Node {
         let rows = self.card_rows(event);
         let find = |imsi: &Imsi| rows.iter().find(|row| row.imsi == *imsi).cloned();
         let change = self.pins.accept(event, proof, &find, self.witnessed)?;
-        self.store_pins(change.changes.clone())?;
-        self.pins.install(change);
-        Ok(())
+        self.put_in_force(change)
     }
 
     /// Before a commit may be logged: no objection stands, and from now on one is too late.
@@ -25,9 +23,7 @@ impl Node {
         let rows = self.card_rows(commit);
         let find = |imsi: &Imsi| rows.iter().find(|row| row.imsi == *imsi).cloned();
         let change = self.pins.close(commit, &find, self.witnessed)?;
-        self.store_pins(change.changes.clone())?;
-        self.pins.install(change);
-        Ok(())
+        self.put_in_force(change)
     }
 
     /// A first event whose card is another number's, or whose key is not the committed one, is not logged at all.

@@ -105,11 +105,26 @@ impl Node {
         self.hand_in(&objection.encode()).map(Some)
     }
 
-    /// Takes an objection directly: durable at the enforcement point before it is receipted.
+    /// Takes an objection directly, and then into the deed if it can be: its receipt is good whatever the chain does.
+    pub fn object(&mut self, objection: &[u8]) -> Result<Receipt, Refusal> {
+        let receipt = self.hand_in(objection)?;
+        let Objection { deed_id, body, body_bytes, proof } = Objection::decode(objection)?;
+        let number = self.pins.number_of_deed(&deed_id)?;
+        let (now, signer) = (self.clock.now(), proof.signer);
+        if receipt.in_time && !self.heard.too_often(&number, &signer, now) {
+            let command = Command::Statement { kind: body.kind(), body: body_bytes, proofs: vec![proof] };
+            match self.change(&number, &command) {
+                Ok(_) => self.heard.count(&number, &signer, now),
+                Err(refusal) => tracing::info!(code = refusal.code(), "an objection stands outside its deed"),
+            }
+        }
+        Ok(receipt)
+    }
+
+    /// Takes an objection at the enforcement point alone: durable at the enforcement point before it is receipted.
     pub fn hand_in(&mut self, objection: &[u8]) -> Result<Receipt, Refusal> {
         let (change, outcome) = self.pins.object(objection, self.witnessed)?;
-        self.store_pins(change.changes.clone())?;
-        self.pins.install(change);
+        self.put_in_force(change)?;
         let in_time = outcome == Objected::InTime;
         let message = [
             b"simward.receipt.1\0",

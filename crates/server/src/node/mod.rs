@@ -6,7 +6,9 @@
 mod accept;
 mod authenticate;
 mod deeds;
+mod door;
 mod heard;
+mod invite;
 mod query;
 mod recover;
 mod stock;
@@ -14,6 +16,7 @@ mod tick;
 
 pub use authenticate::Authenticated;
 pub use deeds::{Receipt, Stated};
+pub use invite::Invited;
 pub use stock::DrawnCard;
 
 use self::heard::Heard;
@@ -23,12 +26,13 @@ use deed::Digest;
 use deed::log::note::SignedNote;
 use deed::manifest::SignedManifest;
 use deed::signer::RoleSigner;
+use keys::seal::SealKey;
 use keys::sign::Portable;
 use operator::Refusal;
 use operator::auc::Memory;
 use operator::consent::Signers;
 use operator::log::Log;
-use operator::pins::{Followed, Pins};
+use operator::pins::{Followed, PinChange, Pins};
 use operator::store::{AlarmRow, Changes, LeafRow, Store, Write};
 use operator::witness::Witness;
 use rand_chacha::ChaCha20Rng;
@@ -36,7 +40,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::broadcast;
 use wire::{Msisdn, UnixTime};
+
+/// News kept for listeners that are slow; one that is slower looks again at everything.
+const NEWS: usize = 256;
 
 /// A running deployment, on one thread.
 pub struct Node {
@@ -52,6 +60,9 @@ pub struct Node {
     witness_clock: Arc<dyn Clock>,
     signers: Signers,
     auc: RoleSigner,
+    desk: RoleSigner,
+    /// Seals what the doors keep.
+    door_key: SealKey,
     signed: Vec<SignedManifest>,
     root_digest: Digest,
     /// Newest time that a quorum of witnesses vouches for.
@@ -71,6 +82,8 @@ pub struct Node {
     /// How often each signer was heard today.
     heard: Heard,
     rng: ChaCha20Rng,
+    /// Tells whoever listens which number something happened to.
+    news: broadcast::Sender<Msisdn>,
     /// Keeps the folder locked for as long as the node lives.
     _lock: File,
 }
@@ -85,7 +98,9 @@ impl Node {
         witness_clock: Arc<dyn Clock>,
         rng: ChaCha20Rng,
     ) -> Result<Self, Refusal> {
-        let Deployment { lock, signed, manifests, root_digest, signers, auc, enforcement, .. } = deployment;
+        let Deployment {
+            lock, signed, manifests, root_digest, signers, auc, desk, portal, enforcement, ..
+        } = deployment;
         let (log, witnesses) = (deployment.log, deployment.witnesses);
         let mut node = Self {
             database: deployment.database,
@@ -99,6 +114,8 @@ impl Node {
             witness_clock,
             signers,
             auc,
+            desk,
+            door_key: portal,
             signed,
             root_digest,
             witnessed: UnixTime(0),
@@ -110,6 +127,7 @@ impl Node {
             not_before: HashMap::new(),
             heard: Heard::default(),
             rng,
+            news: broadcast::Sender::new(NEWS),
             _lock: lock,
         };
         node.recover()?;
@@ -179,6 +197,15 @@ impl Node {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A prepared change of a pin: durable in the enforcement point's own store, then in force, then told.
+    fn put_in_force(&mut self, change: PinChange) -> Result<(), Refusal> {
+        self.store_pins(change.changes.clone())?;
+        let number = change.number();
+        self.pins.install(change);
+        self.tell(number);
+        Ok(())
     }
 
     fn store_pins(&mut self, changes: Changes) -> Result<(), Refusal> {

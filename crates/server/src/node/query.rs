@@ -2,12 +2,13 @@
 
 use super::Node;
 use super::deeds::unknown;
-use deed::Digest;
 use deed::defence::{Defence, stands};
 use deed::history::{History, LoggedEvent};
 use deed::log::note::Checkpoint;
 use deed::manifest::SignedManifest;
 use deed::pin::Pin;
+use deed::record::FactorId;
+use deed::{Digest, State};
 use operator::Refusal;
 use operator::pins::Served;
 use operator::store::{AlarmRow, Key, NoticeRow, Row};
@@ -17,6 +18,14 @@ impl Node {
     /// A number's pin.
     pub fn pin(&self, number: &Msisdn) -> Result<&Pin, Refusal> {
         self.pins.pin(number).ok_or_else(unknown)
+    }
+
+    /// The deed that a factor is in.
+    pub fn state_of_factor(&self, factor: &FactorId) -> Result<&State, Refusal> {
+        let pins = self.pins.numbers().filter_map(|number| self.pins.pin(number));
+        pins.map(|pin| &pin.state)
+            .find(|state| state.factor(factor).is_some())
+            .ok_or_else(|| Refusal::refused("no-number", "no deed knows this key"))
     }
 
     /// How a card is served, in a word: from the pins alone.
@@ -54,6 +63,11 @@ impl Node {
     /// The deployment's signed manifests.
     pub fn signed_manifests(&self) -> &[SignedManifest] {
         &self.signed
+    }
+
+    /// Name of the newest manifest.
+    pub fn manifest_id(&self) -> Option<Digest> {
+        self.pins.manifests().newest().map(|(manifest, _)| manifest.id())
     }
 
     /// SHA-256 of the deployment's root key.

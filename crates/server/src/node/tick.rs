@@ -94,7 +94,10 @@ impl Node {
         }
         // Until the soonest of them is over there is nothing to try, if waiting is all that is missing.
         if let (Some(_), Some(missing)) = (&first, soonest) {
-            self.not_before.insert(request, self.witnessed.after(missing));
+            let ready = self.witnessed.after(missing);
+            if self.not_before.insert(request, ready) != Some(ready) {
+                self.tell(*number);
+            }
         }
         first.map_or(Ok(()), Err)
     }

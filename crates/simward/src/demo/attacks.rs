@@ -7,13 +7,13 @@ use super::phone::{Attach, Phone};
 use super::report::{Attack, refusal};
 use crate::api::ApiError;
 use crate::number::issue::{draw, issue_to};
-use crate::owner::Owner;
+use crate::owner::{FreshKeys, Owner};
 use crate::up::seeded;
 use crate::verify::check;
 use deed::event::{AsOf, Body, Issued, Proof, Source, Tenure, assemble, head};
 use deed::manifest::{Manifest, RoleKind};
 use deed::record::{Card, CardId, Change, Intent};
-use deed::signer::{RoleSigner, Sheet, SignStatement};
+use deed::signer::{RoleSigner, SignStatement};
 use keys::Secret;
 use keys::sign::Ed25519Key;
 use server::view::{ChangedView, MessageView, RequestBody, StatementBody};
@@ -173,26 +173,28 @@ fn forged_genesis(cast: &mut Cast, card: Card) -> Result<(Body, Vec<Proof>, Vec<
     let signed = server::deployment::decode_manifests(&signed).map_err(stuck)?;
     let newest = signed.last().ok_or_else(|| DemoError::Stuck("no manifest".into()))?;
     let manifest = Manifest::decode(&newest.manifest).map_err(stuck)?;
-    let (mut passkey, code) = Owner::fresh_keys(&mut seeded()?);
-    let mut sheet = Sheet::new(code.key());
-    let body = Body::Issued(Issued {
-        manifest: manifest.id(),
-        number: cast.number,
-        generation: 0,
-        previous: None,
-        source: Source::New,
-        tenure: Tenure::Personal,
-        watch_key: Secret::random(&mut seeded()?),
-        slots: vec![(0, card)],
-        factors: vec![passkey.factor(), sheet.factor()],
-    });
+    let site = manifest.sites.first().ok_or_else(|| DemoError::Stuck("no site".into()))?;
+    let mut keys = FreshKeys::random(site, &mut seeded()?);
+    let watch_key = Secret::random(&mut seeded()?);
     let zeros = [0; 32];
-    let owners = [passkey.prove(&zeros, AsOf::NOTHING, &body), sheet.prove(&zeros, AsOf::NOTHING, &body)];
+    let (body, owners) = keys.prove(&zeros, |factors| {
+        Body::Issued(Issued {
+            manifest: manifest.id(),
+            number: cast.number,
+            generation: 0,
+            previous: None,
+            source: Source::New,
+            tenure: Tenure::Personal,
+            watch_key,
+            slots: vec![(0, card)],
+            factors,
+        })
+    });
     let mut issuer = role(&cast.stage.data(), "keys/issuer.key", RoleKind::Issuer, 0)?;
     let mut all = vec![issuer.prove(&zeros, AsOf::NOTHING, &body)];
     all.extend_from_slice(&owners);
     let event = assemble(&zeros, 0, &zeros, &[7; 16], &body, &all);
-    Ok((body, owners.to_vec(), event))
+    Ok((body, owners, event))
 }
 
 pub(super) fn by_a_new_history(cast: &mut Cast) -> Result<(), DemoError> {

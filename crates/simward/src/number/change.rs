@@ -1,6 +1,6 @@
 //! Moving a number, and stopping somebody else's attempt.
 
-use super::issue::draw;
+use super::issue::{draw, must_not_exist};
 use super::{NumberError, Where, With, show, token_of};
 use crate::api::{Api, ApiError};
 use crate::owner::Owner;
@@ -23,9 +23,7 @@ pub(super) fn change(
     with: With,
     wait: bool,
 ) -> Result<(), NumberError> {
-    if profile.exists() {
-        return Err(NumberError::Asked(format!("{} exists; nothing was overwritten", profile.display())));
-    }
+    must_not_exist(profile)?;
     let mut owner = Owner::load(folder)?;
     let api = Api::of_folder(&at.data)?;
     let (card, mut card_profile) = draw(&api, &at.number, &mut seeded()?)?;
@@ -58,6 +56,19 @@ pub(super) fn change(
         }
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// A desk asks for a new card; the owner agrees, or stops it, on the move page.
+pub(super) fn ask_at_desk(at: &Where, profile: &Path) -> Result<(), NumberError> {
+    must_not_exist(profile)?;
+    let api = Api::of_folder(&at.data)?;
+    let (card, card_profile) = draw(&api, &at.number, &mut seeded()?)?;
+    ask(&api, &at.number, &api.desk, &card)?;
+    crate::card::profile::save(profile, &card_profile)
+        .map_err(|e| NumberError::File(profile.display().to_string(), e))?;
+    println!("asked for: +{} to the card {} (test deed)", at.number, profile.display());
+    println!("the owner is told, and agrees or stops it on the move page");
+    Ok(())
 }
 
 const fn keys(with: With) -> &'static [With] {
@@ -141,7 +152,7 @@ pub(super) fn veto(at: &Where, folder: &Path, with: With) -> Result<(), NumberEr
     Ok(())
 }
 
-fn digest(text: &str) -> Result<[u8; 32], ApiError> {
+pub(super) fn digest(text: &str) -> Result<[u8; 32], ApiError> {
     let bytes = hex::decode(text).ok().and_then(|b| b.try_into().ok());
     bytes.ok_or_else(|| ApiError::Answer("a digest that is none".into()))
 }

@@ -2,23 +2,21 @@
 
 use super::{NumberError, Where};
 use crate::api::{Api, ApiError};
-use crate::owner::Owner;
+use crate::owner::{FreshKeys, Owner};
 use crate::up::seeded;
 use card::{Code, MncLength, Profile};
-use deed::event::{AsOf, Body, Issued, Source, Tenure};
+use deed::event::{Body, Issued, Source, Tenure};
 use deed::history::Receipt;
+use deed::manifest::Manifest;
 use deed::record::Card;
-use deed::signer::{Sheet, SignStatement};
 use keys::Secret;
 use rand_core::CryptoRng;
-use server::view::{ChangedView, DrawBody, DrawnView, ManifestView, StatementBody};
+use server::view::{ChangedView, CodeView, DrawBody, DrawnView, InviteBody, ManifestView, StatementBody};
 use std::path::Path;
 use wire::Msisdn;
 
 pub(super) fn issue(at: &Where, profile: &Path, owner: &Path) -> Result<(), NumberError> {
-    if profile.exists() {
-        return Err(NumberError::Asked(format!("{} exists; nothing was overwritten", profile.display())));
-    }
+    must_not_exist(profile)?;
     Owner::must_be_new(owner)?;
     let api = Api::of_folder(&at.data)?;
     let mut rng = seeded()?;
@@ -44,30 +42,26 @@ pub(crate) fn issue_to(
     number: &Msisdn,
     rng: &mut impl CryptoRng,
 ) -> Result<(Owner, Profile), NumberError> {
-    let (mut passkey, code) = Owner::fresh_keys(rng);
     let (card, profile) = draw(api, number, rng)?;
-    let manifest: ManifestView = api.get("/v1/manifest", "")?;
-    let manifests = hex::decode(&manifest.manifests).map_err(|e| ApiError::Answer(e.to_string()))?;
-    let manifests =
-        server::deployment::decode_manifests(&manifests).map_err(|e| ApiError::Answer(e.to_string()))?;
-    let newest = manifests.last().and_then(|m| deed::manifest::Manifest::decode(&m.manifest).ok());
-    let newest = newest.ok_or_else(|| ApiError::Answer("no manifest".into()))?;
+    let (view, newest) = manifest(api)?;
+    let site = newest.sites.first().ok_or_else(|| ApiError::Answer("a manifest without a site".into()))?;
+    let mut keys = FreshKeys::random(site, rng);
     let watch_key = Secret::random(rng);
-    let mut sheet = Sheet::new(code.key());
-    let body = Body::Issued(Issued {
-        manifest: newest.id(),
-        number: *number,
-        generation: 0,
-        previous: None,
-        source: Source::New,
-        tenure: Tenure::Personal,
-        watch_key: watch_key.clone(),
-        slots: vec![(0, card)],
-        factors: vec![passkey.factor(), sheet.factor()],
+    let (body, proofs) = keys.prove(&[0; 32], |factors| {
+        Body::Issued(Issued {
+            manifest: newest.id(),
+            number: *number,
+            generation: 0,
+            previous: None,
+            source: Source::New,
+            tenure: Tenure::Personal,
+            watch_key: watch_key.clone(),
+            slots: vec![(0, card)],
+            factors,
+        })
     });
-    let signers: [&mut dyn SignStatement; 2] = [&mut passkey, &mut sheet];
-    let proofs = signers.into_iter().map(|s| hex::encode(s.prove(&[0; 32], AsOf::NOTHING, &body).encode()));
-    let body = StatementBody { kind: 0, body: hex::encode(body.encode()), proofs: proofs.collect() };
+    let proofs = proofs.iter().map(|proof| hex::encode(proof.encode())).collect();
+    let body = StatementBody { kind: 0, body: hex::encode(body.encode()), proofs };
     let issued: ChangedView = api.post("/v1/numbers", &api.desk, &body)?;
     let digest = |text: &str| -> Result<[u8; 32], ApiError> {
         let bytes = hex::decode(text).ok().and_then(|b| b.try_into().ok());
@@ -75,13 +69,53 @@ pub(crate) fn issue_to(
     };
     let receipt = Receipt {
         deed_id: digest(&issued.deed_id)?,
-        root_digest: digest(&manifest.root_digest)?,
+        root_digest: digest(&view.root_digest)?,
         watch_key,
         seq: issued.seq,
         head: digest(&issued.head)?,
     };
     let profile = Profile { deed_id: Some(receipt.deed_id), ..profile };
-    Ok((Owner { receipt, passkey, code }, profile))
+    let FreshKeys { passkey, code, hold } = keys;
+    Ok((Owner { receipt, passkey, code, hold: Some(hold) }, profile))
+}
+
+/// The node's newest manifest, and what it says beside it.
+pub(crate) fn manifest(api: &Api) -> Result<(ManifestView, Manifest), ApiError> {
+    let view: ManifestView = api.get("/v1/manifest", "")?;
+    let answer = |why: &str| ApiError::Answer(why.into());
+    let signed = hex::decode(&view.manifests).ok();
+    let signed = signed.and_then(|bytes| server::deployment::decode_manifests(&bytes).ok());
+    let newest = signed.and_then(|signed| Manifest::decode(&signed.last()?.manifest).ok());
+    Ok((view, newest.ok_or_else(|| answer("no manifest"))?))
+}
+
+/// A desk invites the owner of a new number to make the keys in a browser.
+pub(super) fn invite(at: &Where, profile: &Path) -> Result<(), NumberError> {
+    must_not_exist(profile)?;
+    let api = Api::of_folder(&at.data)?;
+    let (card, card_profile) = draw(&api, &at.number, &mut seeded()?)?;
+    let (_, newest) = manifest(&api)?;
+    let origin = newest.sites.first().and_then(|site| site.origins.first());
+    let origin = origin.ok_or_else(|| ApiError::Answer("a manifest without a site".into()))?;
+    let body = InviteBody { number: at.number.to_string(), card: hex::encode(card.encode()) };
+    let CodeView { code } = api.post("/v1/invitations", &api.desk, &body)?;
+    crate::card::profile::save(profile, &card_profile)
+        .map_err(|e| NumberError::File(profile.display().to_string(), e))?;
+    println!("+{} waits for its owner (test deed)", at.number);
+    println!("  card     {}  ICCID {}", profile.display(), card_profile.iccid);
+    println!("  PIN      {}   (printed once; it also stands in the profile)", text_of(&card_profile.pin));
+    println!("  link     {origin}/#begin={code}");
+    println!(
+        "The link works once, for seven days. Whoever opens it makes the number's keys: give it to the owner alone."
+    );
+    Ok(())
+}
+
+pub(super) fn must_not_exist(profile: &Path) -> Result<(), NumberError> {
+    if profile.exists() {
+        return Err(NumberError::Asked(format!("{} exists; nothing was overwritten", profile.display())));
+    }
+    Ok(())
 }
 
 /// Draws a card from the stock: its record for the deed, its profile for the chip.

@@ -1,8 +1,9 @@
-//! `simward number`: issue, show, change, veto, history.
+//! `simward number`: issue, show, change, veto, suspend, history.
 
 pub(crate) mod change;
 pub(crate) mod issue;
 mod look;
+mod suspend;
 
 use crate::api::{Api, ApiError};
 use crate::card::CardError;
@@ -42,6 +43,14 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         owner: PathBuf,
     },
+    /// Invite the owner of a new number to make its keys in a browser: prints the link.
+    Invite {
+        #[command(flatten)]
+        at: Where,
+        /// Where the card's profile goes (for `simward card --profile`).
+        #[arg(long, value_name = "FILE")]
+        profile: PathBuf,
+    },
     /// Show a number as its pin has it.
     Show {
         #[command(flatten)]
@@ -49,6 +58,14 @@ enum Command {
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Ask for a new card at a desk; the owner agrees, or stops it, on the move page.
+    Ask {
+        #[command(flatten)]
+        at: Where,
+        /// Where the new card's profile goes.
+        #[arg(long, value_name = "FILE")]
+        profile: PathBuf,
     },
     /// Ask for a new card and agree with the owner's keys.
     Change {
@@ -77,6 +94,17 @@ enum Command {
         /// Which key objects.
         #[arg(long, value_enum, default_value = "phone")]
         with: With,
+    },
+    /// Suspend the line (phone lost or stolen): at once, and only the owner resumes it.
+    Suspend {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+        /// Which key says so.
+        #[arg(long, value_enum, default_value = "hold-code")]
+        by: suspend::By,
     },
     /// The number's events; with --export, a file that `simward verify` checks offline.
     History {
@@ -128,11 +156,14 @@ pub(crate) enum NumberError {
 pub(crate) fn run(args: Args) -> Result<(), NumberError> {
     match args.command {
         Command::Issue { at, profile, owner } => issue::issue(&at, &profile, &owner),
+        Command::Invite { at, profile } => issue::invite(&at, &profile),
+        Command::Ask { at, profile } => change::ask_at_desk(&at, &profile),
         Command::Show { at, json } => look::show(&at, json),
         Command::Change { at, owner, profile, with, wait } => {
             change::change(&at, &owner, &profile, with, wait)
         }
         Command::Veto { at, owner, with } => change::veto(&at, &owner, with),
+        Command::Suspend { at, owner, by } => suspend::suspend(&at, &owner, by),
         Command::History { at, owner, export } => look::history(&at, &owner, export.as_deref()),
     }
 }

@@ -1,0 +1,307 @@
+//! The pages. What a holder sees comes from the pins, by way of the same view that the API shows.
+
+use super::Shared;
+use super::account::{Account, SignIn};
+use super::words::Speaker;
+use crate::node::Node;
+use crate::view::NumberView;
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use deed::record::{Card, Change, Intent};
+use operator::Refusal;
+use operator::store::Stream;
+use serde::Deserialize;
+use wire::Msisdn;
+
+/// How many lines of history a page shows.
+const LINES: usize = 100;
+
+/// Time as a machine reads it; the page's script says it as people do, in their own place.
+struct Moment(u64);
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
+        match jiff::Timestamp::from_second(seconds) {
+            Ok(time) => time.fmt(f),
+            Err(_) => f.write_str("?"),
+        }
+    }
+}
+
+/// The frame around every page.
+struct Frame<'a> {
+    w: Speaker<'a>,
+    /// Where this page is: where a change of language comes back to.
+    path: &'static str,
+    signed_in: bool,
+}
+
+impl Frame<'_> {
+    fn is_here(&self, path: &str) -> bool {
+        self.path == path
+    }
+}
+
+/// A change that waits.
+struct Pending {
+    request: String,
+    kind: u64,
+    old: String,
+    new: String,
+    agreed: usize,
+    ready: Option<Moment>,
+    expiry: Moment,
+}
+
+impl Pending {
+    fn of(view: &NumberView) -> Option<Self> {
+        let live = view.live.as_ref()?;
+        let intent = Intent::decode(&hex::decode(&live.intent).ok()?).ok()?;
+        let card = |card: &Card| ending(card.iccid.as_str());
+        let (old, new) = match &intent.change {
+            Change::Move { to, .. } | Change::Wake { to, .. } => (ending(&view.iccid), card(to)),
+            Change::Add { card: added, .. } => (String::new(), card(added)),
+            Change::ClearHolds { .. } | Change::AddFactor { .. } => (String::new(), String::new()),
+        };
+        Some(Self {
+            request: live.request.clone(),
+            kind: intent.change.kind(),
+            old,
+            new,
+            agreed: live.consents,
+            ready: live.ready_at.map(Moment),
+            expiry: Moment(live.expiry),
+        })
+    }
+}
+
+/// The last digits of a serial number: enough to tell one's cards apart, too little to be worth photographing.
+fn ending(iccid: &str) -> String {
+    let start = iccid.len().saturating_sub(6);
+    format!("…{}", iccid.get(start..).unwrap_or_default())
+}
+
+struct Status {
+    number: String,
+    served: String,
+    card: String,
+    codes_held_until: Option<Moment>,
+    pending: Option<Pending>,
+    notices: Vec<Line>,
+    test_deed: bool,
+    move_page: String,
+}
+
+struct Line {
+    at: Moment,
+    code: String,
+}
+
+impl Status {
+    fn of(node: &mut Node, number: &Msisdn, move_origin: &str) -> Result<Self, Refusal> {
+        let live = node.is_live();
+        let pin = node.pin(number)?;
+        let ready = pin.state.live.as_ref().and_then(|live| node.ready_at(&live.head));
+        let view = NumberView::of(pin, node.witnessed(), live, ready);
+        let mut notices = node.notices(number)?;
+        notices.reverse();
+        notices.truncate(5);
+        Ok(Self {
+            number: number.to_string(),
+            card: ending(&view.iccid),
+            pending: Pending::of(&view),
+            served: view.served,
+            codes_held_until: view.sms_held_until.map(Moment),
+            notices: notices.into_iter().map(|n| Line { at: Moment(n.at.0), code: n.code }).collect(),
+            test_deed: view.test_deed,
+            move_page: format!("{move_origin}/#number={number}"),
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage<'a> {
+    frame: Frame<'a>,
+    w: Speaker<'a>,
+    status: Status,
+    said: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct StatusPart<'a> {
+    w: Speaker<'a>,
+    status: Status,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    frame: Frame<'a>,
+    w: Speaker<'a>,
+    begin: bool,
+    move_page: String,
+}
+
+struct Visit {
+    at: Moment,
+    what: SignIn,
+}
+
+#[derive(Template)]
+#[template(path = "history.html")]
+struct HistoryPage<'a> {
+    frame: Frame<'a>,
+    w: Speaker<'a>,
+    visits: Vec<Visit>,
+}
+
+struct Key {
+    device: String,
+    made: Moment,
+    used: Option<Moment>,
+}
+
+#[derive(Template)]
+#[template(path = "security.html")]
+struct SecurityPage<'a> {
+    frame: Frame<'a>,
+    w: Speaker<'a>,
+    keys: Vec<Key>,
+    move_page: String,
+}
+
+fn page(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page does not render");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn failed(refusal: &Refusal) -> Response {
+    if let Refusal::Broken(why) = refusal {
+        tracing::error!(%why, "portal");
+        return (StatusCode::SERVICE_UNAVAILABLE, "the operator's system failed; please try again\n")
+            .into_response();
+    }
+    (StatusCode::FORBIDDEN, format!("{refusal}\n")).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Said {
+    said: Option<String>,
+}
+
+pub(super) async fn home(State(portal): Shared, headers: HeaderMap, Query(said): Query<Said>) -> Response {
+    let w = portal.speaker(&headers);
+    let Some(session) = portal.session(&headers) else {
+        let frame = Frame { w, path: "/", signed_in: false };
+        return page(&SignInPage { frame, w, begin: false, move_page: portal.move_origin.clone() });
+    };
+    let move_origin = portal.move_origin.clone();
+    let status = portal.node.run(move |node| Status::of(node, &session.number, &move_origin)).await;
+    let said = match said.said.as_deref() {
+        Some("stopped") => Some("said-stopped"),
+        Some("too-late") => Some("said-too-late"),
+        Some("nothing") => Some("said-nothing"),
+        _ => None,
+    };
+    match status {
+        Ok(status) => {
+            let frame = Frame { w, path: "/", signed_in: true };
+            page(&HomePage { frame, w, status, said })
+        }
+        Err(refusal) => failed(&refusal),
+    }
+}
+
+pub(super) async fn status(State(portal): Shared, headers: HeaderMap) -> Response {
+    let w = portal.speaker(&headers);
+    let Some(session) = portal.session(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
+    let move_origin = portal.move_origin.clone();
+    match portal.node.run(move |node| Status::of(node, &session.number, &move_origin)).await {
+        Ok(status) => page(&StatusPart { w, status }),
+        Err(refusal) => failed(&refusal),
+    }
+}
+
+pub(super) async fn begin(State(portal): Shared, headers: HeaderMap) -> Response {
+    let w = portal.speaker(&headers);
+    let frame = Frame { w, path: "/begin", signed_in: false };
+    page(&SignInPage { frame, w, begin: true, move_page: portal.move_origin.clone() })
+}
+
+pub(super) async fn history(State(portal): Shared, headers: HeaderMap) -> Response {
+    let w = portal.speaker(&headers);
+    let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
+    let visits = portal.node.run(move |node| node.records(Stream::SignIn, &session.number, LINES)).await;
+    match visits {
+        Ok(mut visits) => {
+            visits.reverse();
+            let visits = visits.into_iter().map(|(_, at, what)| Visit { at: Moment(at.0), what }).collect();
+            page(&HistoryPage { frame: Frame { w, path: "/history", signed_in: true }, w, visits })
+        }
+        Err(refusal) => failed(&refusal),
+    }
+}
+
+pub(super) async fn security(State(portal): Shared, headers: HeaderMap) -> Response {
+    let w = portal.speaker(&headers);
+    let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
+    let account = portal.node.run(move |node| Account::load(node, &session.number)).await;
+    match account {
+        Ok(account) => {
+            let keys = account.passkeys.into_iter();
+            let keys = keys
+                .map(|k| Key { device: k.device, made: Moment(k.made), used: k.used.map(Moment) })
+                .collect();
+            let frame = Frame { w, path: "/security", signed_in: true };
+            page(&SecurityPage { frame, w, keys, move_page: portal.move_origin.clone() })
+        }
+        Err(refusal) => failed(&refusal),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct StopForm {
+    request: String,
+}
+
+/// Not me: the owner's desk objects, at the enforcement point first.
+pub(super) async fn stop(State(portal): Shared, headers: HeaderMap, Form(form): Form<StopForm>) -> Response {
+    let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
+    let request = hex::decode(&form.request).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let Some(request) = request else { return StatusCode::BAD_REQUEST.into_response() };
+    let stated = portal.node.run(move |node| node.stop(&session.number, request)).await;
+    let said = match stated.map(|stated| stated.receipt.is_some_and(|r| r.in_time)) {
+        Ok(true) => "stopped",
+        Ok(false) => "too-late",
+        Err(Refusal::Broken(why)) => return failed(&Refusal::Broken(why)),
+        // Somebody, or the time, was faster: there is nothing left to stop.
+        Err(_) => "nothing",
+    };
+    Redirect::to(&format!("/?said={said}")).into_response()
+}
+
+/// The portal's own files.
+pub(super) async fn file(Path(name): Path<String>) -> Response {
+    let (kind, text) = match name.as_str() {
+        "portal.css" => ("text/css; charset=utf-8", include_str!("../../portal/portal.css")),
+        "portal.js" => ("text/javascript; charset=utf-8", include_str!("../../portal/portal.js")),
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+pub(super) async fn not_found(State(portal): Shared, headers: HeaderMap) -> Response {
+    let w = portal.speaker(&headers);
+    (StatusCode::NOT_FOUND, w.say("not-found")).into_response()
+}
