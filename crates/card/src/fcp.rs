@@ -24,7 +24,7 @@ pub(crate) fn dir(dir: Dir, state: &State) -> Vec<u8> {
             put(&mut fcp, 0xa5, &proprietary);
         }
         Dir::Usim => put(&mut fcp, 0x84, &USIM_AID),
-        Dir::GsmAccess => {}
+        Dir::Telecom | Dir::GsmAccess => {}
     }
     put(&mut fcp, 0x8a, &[ACTIVATED]);
     put(&mut fcp, 0x8b, &rule(dir.parent().arr(), Rule::Directory));

@@ -1,6 +1,10 @@
-//! The file tree: MF, ADF.USIM, DF.GSM-ACCESS, and their EFs with their access rules, as tables.
+//! The file tree: MF, DF.TELECOM, ADF.USIM, DF.GSM-ACCESS, and their EFs with their access rules, as tables.
 //!
-//! Content of every EF at personalisation follows TS 102 221 §13 (MF) and TS 31.102 §4.2 to §4.4 (USIM).
+//! Content of every EF at personalisation follows TS 102 221 §13 (MF), TS 51.011 §10.5 (DF.TELECOM) and TS 31.102 §4.2
+//! to §4.4 (USIM).
+//!
+//! A card has the files it was made with. One made before contacts and messages goes on without them: its EF.UST says
+//! so to the phone, and a file that came to be at an opening would be a change that nobody made.
 
 use crate::Profile;
 use alloc::string::String;
@@ -16,6 +20,7 @@ pub(crate) const USIM_AID: [u8; 16] =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dir {
     Mf,
+    Telecom,
     Usim,
     GsmAccess,
 }
@@ -25,6 +30,7 @@ impl Dir {
     pub(crate) const fn fid(self) -> u16 {
         match self {
             Self::Mf => 0x3f00,
+            Self::Telecom => 0x7f10,
             Self::Usim => 0x7fff,
             Self::GsmAccess => 0x5f3b,
         }
@@ -32,15 +38,16 @@ impl Dir {
 
     pub(crate) const fn parent(self) -> Self {
         match self {
-            Self::Mf | Self::Usim => Self::Mf,
+            Self::Mf | Self::Telecom | Self::Usim => Self::Mf,
             Self::GsmAccess => Self::Usim,
         }
     }
 
-    /// The EF.ARR that its rules, and those of its files, refer to.
+    /// The EF.ARR that its rules, and those of its files, refer to: its own, or that of a directory above it
+    /// (TS 102 221 §9.2.7).
     pub(crate) const fn arr(self) -> u16 {
         match self {
-            Self::Mf => 0x2f06,
+            Self::Mf | Self::Telecom => 0x2f06,
             Self::Usim | Self::GsmAccess => 0x6f06,
         }
     }
@@ -124,8 +131,13 @@ pub(crate) enum Ef {
     EpsLoci = 26,
     EpsNsc = 27,
     Msisdn = 28,
+    Sms = 29,
+    Smsp = 30,
+    Smss = 31,
+    Spn = 32,
     Kc = 40,
     KcGprs = 41,
+    Adn = 50,
 }
 
 /// One line of the table of files.
@@ -142,6 +154,13 @@ pub(crate) struct Entry {
 const ARR_RECORD: u8 = 24;
 const DIR_RECORD: u8 = 38;
 const MSISDN_RECORD: u8 = 28;
+/// 20 octets of name (TS 51.011 §10.5.1: X + 14).
+const ADN_RECORD: u8 = 34;
+const ADN_RECORDS: usize = 50;
+const SMS_RECORD: u8 = 176;
+const SMS_RECORDS: usize = 20;
+/// 12 octets of name (TS 31.102 §4.2.27: 28 + Y).
+const SMSP_RECORD: u8 = 40;
 
 macro_rules! files {
     ($($ef:ident, $dir:ident, $fid:literal, $sfi:literal, $shape:expr, $rule:ident;)*) => {
@@ -181,9 +200,15 @@ files! {
     EpsLoci,   Usim,      0x6fe3, 0x1e, Transparent,           PinPin;
     EpsNsc,    Usim,      0x6fe4, 0x18, Linear(80),            PinPin;
     Msisdn,    Usim,      0x6f40, 0x00, Linear(MSISDN_RECORD), PinPin;
+    Sms,       Usim,      0x6f3c, 0x00, Linear(SMS_RECORD),    PinPin;
+    Smsp,      Usim,      0x6f42, 0x00, Linear(SMSP_RECORD),   PinPin;
+    Smss,      Usim,      0x6f43, 0x00, Transparent,           PinPin;
+    Spn,       Usim,      0x6f46, 0x00, Transparent,           AlwaysAdm;
     // TS 31.102 §4.4.3.
     Kc,        GsmAccess, 0x4f20, 0x01, Transparent,           PinPin;
     KcGprs,    GsmAccess, 0x4f52, 0x02, Transparent,           PinPin;
+    // TS 51.011 §10.5.
+    Adn,       Telecom,   0x6f3a, 0x00, Linear(ADN_RECORD),    PinPin;
 }
 
 impl Ef {
@@ -227,6 +252,14 @@ pub(crate) fn initial(ef: Ef, profile: &Profile) -> Option<Vec<u8>> {
         Ef::Netpar => vec![0xff; 128],
         Ef::EpsNsc => vec![0xff; 80],
         Ef::Msisdn => msisdn(profile.msisdn.as_ref()?),
+        Ef::Sms => wire::sms::Record::FREE.repeat(SMS_RECORDS),
+        // No parameter is set.
+        Ef::Smsp => vec![0xff; usize::from(SMSP_RECORD)],
+        // No message sent yet; there is room (TS 31.102 §4.2.28).
+        Ef::Smss => vec![0xff, 0xff],
+        // The registered network's name is shown too; the operator's, in 16 octets (TS 31.102 §4.2.12).
+        Ef::Spn => [&[0x01][..], &record(b"Simward", 16)].concat(),
+        Ef::Adn => vec![0xff; usize::from(ADN_RECORD) * ADN_RECORDS],
         Ef::Kc | Ef::KcGprs => [&[0xff; 8][..], &[0x07]].concat(),
     })
 }
@@ -287,12 +320,14 @@ fn msisdn(msisdn: &Msisdn) -> Vec<u8> {
     [&[0xff; 14][..], &number, &[0xff, 0xff]].concat()
 }
 
-/// Services of the USIM Service Table (TS 31.102 §4.2.8): 27 GSM access, 33 (always set), 38 GSM security context,
-/// 85 EPS mobility management information, and 21 where there is an MSISDN.
+/// Services of the USIM Service Table (TS 31.102 §4.2.8): 10 short message storage, 12 short message parameters, 19
+/// service provider name, 27 GSM access, 33 (always set), 38 GSM security context, 85 EPS mobility management
+/// information, and 21 where there is an MSISDN. 1, the local phone book, would be one inside the USIM; EF.ADN under
+/// DF.TELECOM has no service here.
 fn services(profile: &Profile) -> Vec<u8> {
     let mut table = vec![0; 17];
     let number = profile.msisdn.map(|_| 21);
-    for service in [27usize, 33, 38, 85].into_iter().chain(number) {
+    for service in [10usize, 12, 19, 27, 33, 38, 85].into_iter().chain(number) {
         if let Some(octet) = table.get_mut((service - 1) / 8) {
             *octet |= 1 << ((service - 1) % 8);
         }

@@ -29,8 +29,8 @@ use zeroize::Zeroizing;
 
 const MAGIC: [u8; 4] = *b"SWC1";
 const HEADER_BYTES: usize = 60;
-/// Octets in a bank past which the next write begins a new one.
-const BANK_LIMIT: usize = 16 * 1024;
+/// Octets in a bank past which the next write begins a new one. A snapshot takes some 7,000 of them.
+const BANK_LIMIT: usize = 24 * 1024;
 
 /// A plain record, wiped on drop.
 pub(crate) type Plain = Zeroizing<Vec<u8>>;

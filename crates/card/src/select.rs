@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::fcp;
-use crate::files::{Dir, Entry, FILES, USIM_AID};
+use crate::files::{Dir, Ef, Entry, FILES, USIM_AID};
 use crate::session::Session;
 use crate::state::State;
 use alloc::vec::Vec;
@@ -10,7 +10,13 @@ use wire::apdu::{Command, Status};
 use wire::tlv::tlv;
 
 /// The directories below each other, for lookup by file identifier.
-const DIRS: [Dir; 3] = [Dir::Mf, Dir::Usim, Dir::GsmAccess];
+const DIRS: [Dir; 4] = [Dir::Mf, Dir::Telecom, Dir::Usim, Dir::GsmAccess];
+
+/// The directories of this card: one made before there were contacts has no DF.TELECOM.
+fn dirs(state: &State) -> impl Iterator<Item = Dir> {
+    let contacts = state.file(Ef::Adn).is_some();
+    DIRS.into_iter().filter(move |dir| *dir != Dir::Telecom || contacts)
+}
 
 /// A file that a selection can end at.
 #[derive(Clone, Copy)]
@@ -90,8 +96,7 @@ fn by_fid(fid: u16, state: &State, session: &Session) -> Result<Found, Status> {
         return Ok(Found::Dir(Dir::Usim));
     }
     child(here, fid, state, session).or_else(|not_found| {
-        let near =
-            DIRS.into_iter().filter(|d| *d == here || *d == here.parent() || d.parent() == here.parent());
+        let near = dirs(state).filter(|d| *d == here || *d == here.parent() || d.parent() == here.parent());
         let found = near.filter(|d| *d != Dir::Usim).find(|d| d.fid() == fid);
         found.map(Found::Dir).ok_or(not_found)
     })
@@ -99,7 +104,7 @@ fn by_fid(fid: u16, state: &State, session: &Session) -> Result<Found, Status> {
 
 /// An immediate child of `dir`. The application is one of the MF once it has been selected.
 fn child(dir: Dir, fid: u16, state: &State, session: &Session) -> Result<Found, Status> {
-    let below = DIRS.into_iter().filter(|d| *d != Dir::Mf && d.parent() == dir);
+    let below = dirs(state).filter(|d| *d != Dir::Mf && d.parent() == dir);
     let mut below = below.filter(|d| *d != Dir::Usim || session.application);
     if let Some(dir) = below.find(|d| d.fid() == fid) {
         return Ok(Found::Dir(dir));

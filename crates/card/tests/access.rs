@@ -220,6 +220,11 @@ fn every_file_obeys_its_rule() {
         ("7fff", "6fe3", 0, P, P),
         ("7fff", "6fe4", 80, P, P),
         ("7fff", "6f40", 28, P, P),
+        ("7fff", "6f3c", 176, P, P),
+        ("7fff", "6f42", 40, P, P),
+        ("7fff", "6f43", 0, P, P),
+        ("7fff", "6f46", 0, A, M),
+        ("7f10", "6f3a", 34, P, P),
         ("7fff5f3b", "4f20", 0, P, P),
         ("7fff5f3b", "4f52", 0, P, P),
     ];
@@ -265,7 +270,7 @@ fn a_card_without_number_or_deed_has_no_such_files() {
     terminal.ready();
     assert_eq!(terminal.raw("00a40000026f40"), "6a82");
     terminal.send("00a40000026f38");
-    assert_eq!(terminal.raw("00b0000003"), "0000009000", "service 21 is not offered");
+    assert_eq!(terminal.raw("00b0000003"), "000a049000", "service 21 is not offered, 10, 12 and 19 are");
 }
 
 #[test]

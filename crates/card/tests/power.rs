@@ -76,7 +76,7 @@ fn guesses_answered_over_any_number_of_random_cuts_stay_within_the_limit() {
         let mut answered = 0;
         loop {
             let mut terminal = reopen(&world, &mut rng);
-            world.0.borrow_mut().fuel = Some(rng.next_u64() % 3_000);
+            world.0.borrow_mut().fuel = Some(rng.next_u64() % 12_000);
             loop {
                 let sw = terminal.raw(&verify_apdu(WRONG));
                 if world.0.borrow().dead() || sw == "6983" {

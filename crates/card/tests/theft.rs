@@ -171,10 +171,10 @@ fn copies_and_cuts_together_buy_no_guess() {
             }
             opened += 1;
             for _ in 0..1 + rng.next_u64() % 3 {
-                // Cut just before the anchor more often than elsewhere: 1,600 steps make a snapshot, 55 a change.
+                // Cut just before the anchor more often than elsewhere: 7,000 steps make a snapshot, 55 a change.
                 let fuel = match rng.next_u64() % 4 {
                     0 => rng.next_u64() % 60,
-                    1 => rng.next_u64() % 2_000,
+                    1 => rng.next_u64() % 9_000,
                     _ => 1_000_000,
                 };
                 world.0.borrow_mut().fuel = Some(fuel);
@@ -234,7 +234,7 @@ fn no_key_and_nonce_meet_twice_whatever_is_torn_or_put_back() {
         }
         let mut terminal = Terminal::open(world.clone(), world.clone());
         terminal.rng = common::rng(1_000 + round);
-        world.0.borrow_mut().fuel = Some(rng.next_u64() % 2_500);
+        world.0.borrow_mut().fuel = Some(rng.next_u64() % 10_000);
         terminal.raw(&verify_apdu(PIN));
         terminal.raw("00a4040410a0000000871002ffffffff8907090000");
         terminal.raw("00a40000026f7e");

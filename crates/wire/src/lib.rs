@@ -9,6 +9,7 @@ extern crate alloc;
 pub mod apdu;
 pub mod gateway;
 pub mod id;
+pub mod phonebook;
 pub mod sms;
 pub mod time;
 pub mod tlv;

@@ -11,9 +11,11 @@ mod tpdu;
 mod user_data;
 
 pub use address::Address;
+pub(crate) use address::{digits, semi_octets};
 pub use record::{Message, RECORD_BYTES, Record, Standing};
 pub use timestamp::Timestamp;
 pub use tpdu::{Deliver, ProtocolIdentifier, Submit, ValidityPeriod};
+pub(crate) use user_data::utf16;
 pub use user_data::{Concatenation, DataCoding, Element, Payload, USER_DATA_BYTES, UserData, join};
 
 use crate::Malformed;
