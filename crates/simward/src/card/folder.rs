@@ -39,7 +39,7 @@ pub(crate) enum FolderError {
         source: io::Error,
     },
     /// Another process runs the card.
-    #[error("{} is in use by another process; one card runs once", .0.display())]
+    #[error("{} is in use by another process; one card runs once: reach the running one with --reader", .0.display())]
     InUse(PathBuf),
     /// The device key is readable by others.
     #[error("{} can be read by others than its owner; if nobody has copied it, `chmod 600` it", .0.display())]

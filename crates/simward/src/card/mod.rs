@@ -1,33 +1,61 @@
-//! `simward card`: the host of one card. Gives it its files and its reader, and nothing else.
+//! `simward card`: one card. Runs it behind a reader, or shows and changes what is on it.
 
+mod contact;
+mod files;
 mod folder;
+mod host;
+mod pin;
 pub(crate) mod profile;
+mod secret_input;
+mod terminal;
 mod vpcd;
 
 use crate::random;
-use ::card::{Card, OpenError, Profile};
+use ::card::{Card, Lock, OpenError, Profile};
 use folder::{AnchorFile, Banks, Folder};
 use profile::ProfileError;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::io;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use terminal::TerminalError;
 use wire::Iccid;
 
-/// Run a virtual card behind a PC/SC reader (vsmartcard's vpcd).
+/// Run a virtual card behind a PC/SC reader (vsmartcard's vpcd), or look at one.
+///
+/// Without a subcommand the card runs until it is told to stop. The subcommands speak to a card that does not run, in
+/// its folder (--state DIR), or to one in a PC/SC reader (--reader NAME), ours or anybody's.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
-    /// Folder with the card's state; made on the first run, from --profile.
-    #[arg(long, value_name = "DIR")]
-    state: PathBuf,
-    /// The profile of a new card (TOML); needed on the first run only.
-    #[arg(long, value_name = "FILE")]
-    profile: Option<PathBuf>,
-    /// Where the virtual reader listens.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:35963")]
-    vpcd: String,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    host: host::Args,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Files(files::Args),
+    #[command(subcommand)]
+    Contact(contact::Command),
+    #[command(subcommand)]
+    Pin(pin::Command),
+}
+
+/// Does what was asked.
+pub(crate) fn run(args: &Args) -> Result<(), CardError> {
+    match &args.command {
+        None => host::run(&args.host),
+        Some(Command::Files(args)) => files::run(args),
+        Some(Command::Contact(command)) => contact::run(command),
+        Some(Command::Pin(command)) => pin::run(command),
+    }
+}
+
+/// No core dump and no debugger of the same user sees a key or a code.
+fn hide() -> Result<(), CardError> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|e| system("make the process non-dumpable")(e.into()))
 }
 
 /// Why the card does not run.
@@ -36,6 +64,9 @@ pub(crate) enum CardError {
     /// Nothing to personalise it with.
     #[error("{} holds no card yet; give --profile FILE to make one", .0.display())]
     NoProfile(PathBuf),
+    /// Nothing to look at.
+    #[error("{} holds no card", .0.display())]
+    NoCard(PathBuf),
     /// The profile's file cannot be read.
     #[error("cannot read the profile {}: {source}", path.display())]
     ProfileFile {
@@ -71,6 +102,26 @@ pub(crate) enum CardError {
     /// The card's memory failed.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The card in the folder is not its newest state.
+    #[error("the card in {} is locked and answers nothing but a reset: {lock}", state.display())]
+    Locked {
+        /// The folder.
+        state: PathBuf,
+        /// What was found.
+        lock: Lock,
+    },
+    /// The card, or the way to it, did not do as asked.
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
+    /// A code or a passphrase could not be had.
+    #[error(transparent)]
+    Input(#[from] secret_input::InputError),
+    /// What was given does not fit the card.
+    #[error("{0}")]
+    DoesNotFit(#[from] wire::Malformed),
+    /// There is no room.
+    #[error("all {0} records for contacts are in use")]
+    Full(usize),
     /// The operating system did not do its part.
     #[error("cannot {what}: {source}")]
     System {
@@ -83,27 +134,6 @@ pub(crate) enum CardError {
 
 fn system(what: &'static str) -> impl FnOnce(io::Error) -> CardError {
     move |source| CardError::System { what, source }
-}
-
-/// Runs the card until it is told to stop.
-pub(crate) fn run(args: &Args) -> Result<(), CardError> {
-    // No core dump and no debugger of the same user sees K.
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|e| system("make the process non-dumpable")(e.into()))?;
-    let mut rng = random::system().map_err(system("get randomness"))?;
-    let profile = args.profile.as_deref().map(load).transpose()?;
-    if profile.is_none() && !Folder::exists(&args.state) {
-        return Err(CardError::NoProfile(args.state.clone()));
-    }
-    let folder = Folder::open(&args.state, &mut rng)?;
-    let card = open(&folder, &args.state, profile.as_ref(), &mut rng)?;
-    match card.lock() {
-        Some(lock) => tracing::error!("the card is locked and answers nothing but a reset: {lock}"),
-        None => tracing::info!(state = %args.state.display(), "the card is open"),
-    }
-    let card = Arc::new(Mutex::new(card));
-    stop_on_signal(Arc::clone(&card))?;
-    serve_for_ever(&args.vpcd, &card, &mut rng)
 }
 
 /// A card in its folder.
@@ -140,57 +170,5 @@ fn open(
             Err(CardError::OtherCard { state: state.to_owned(), found, wanted: profile.iccid })
         }
         _ => Ok(card),
-    }
-}
-
-/// Ends the process at SIGINT or SIGTERM, between two commands.
-fn stop_on_signal(card: Arc<Mutex<HostCard>>) -> Result<(), CardError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let runtime = runtime.map_err(system("wait for signals"))?;
-    let wait = async move {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        io::Result::Ok(())
-    };
-    std::thread::spawn(move || {
-        if runtime.block_on(wait).is_ok() {
-            let _between_commands = card.lock().unwrap_or_else(PoisonError::into_inner);
-            tracing::info!("stopped");
-            std::process::exit(0);
-        }
-    });
-    Ok(())
-}
-
-/// Serves one reader after the other; waits for one that is not there.
-fn serve_for_ever(address: &str, card: &Mutex<HostCard>, rng: &mut random::System) -> Result<(), CardError> {
-    const PAUSE: Duration = Duration::from_millis(250);
-    let mut told = false;
-    loop {
-        match TcpStream::connect(address) {
-            Ok(stream) => {
-                told = false;
-                tracing::info!(reader = address, "in the reader");
-                match vpcd::serve(&stream, card, rng) {
-                    Ok(()) => tracing::info!(reader = address, "the reader hung up"),
-                    Err(error) => tracing::warn!(reader = address, %error, "the reader is lost"),
-                }
-                card.lock().unwrap_or_else(PoisonError::into_inner).reset();
-            }
-            Err(source) if source.kind() == io::ErrorKind::InvalidInput => {
-                return Err(CardError::System { what: "understand --vpcd (HOST:PORT)", source });
-            }
-            Err(error) if !told => {
-                told = true;
-                tracing::warn!(reader = address, %error, "no reader there; is pcscd running with vpcd? still trying");
-            }
-            Err(_) => {}
-        }
-        std::thread::sleep(PAUSE);
     }
 }

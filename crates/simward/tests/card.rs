@@ -1,0 +1,266 @@
+//! `simward card` as its user meets it: the binary, a folder, files with codes, and a reader that the test plays.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const SIMWARD: &str = env!("CARGO_BIN_EXE_simward");
+
+/// A folder of its own for one test: the card's state and files with codes.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+/// What a command printed, and whether it succeeded.
+struct Said {
+    ok: bool,
+    out: String,
+    err: String,
+}
+
+/// A card that runs, and its reader's end of the wire.
+struct Running {
+    process: Child,
+    reader: TcpStream,
+}
+
+impl Running {
+    fn transmit(&mut self, apdu: &str) -> String {
+        let apdu = hex::decode(apdu).unwrap();
+        let frame = [&(apdu.len() as u16).to_be_bytes()[..], &apdu].concat();
+        self.reader.write_all(&frame).unwrap();
+        let mut len = [0; 2];
+        self.reader.read_exact(&mut len).unwrap();
+        let mut answer = vec![0; u16::from_be_bytes(len).into()];
+        self.reader.read_exact(&mut answer).unwrap();
+        hex::encode(answer)
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        fs::write(
+            desk.path("profile.toml"),
+            "iccid = \"8986001200000000017\"\nimsi = \"460001234567890\"\nmnc_length = 2\n\
+             k = \"465b5ce8b199b49faa5f0a2ee238a6bc\"\nopc = \"cd63cb71954a9f4e48a5994e37a02baf\"\n\
+             pin = \"1234\"\npuk = \"12345678\"\nadm1 = \"87654321\"\nmsisdn = \"8613800138000\"\n",
+        )
+        .unwrap();
+        for (name, code) in [("pin", "1234\n"), ("wrong", "9999\n"), ("new", "2468\n"), ("puk", "12345678\n")]
+        {
+            fs::write(desk.path(name), code).unwrap();
+        }
+        desk.run("card").kill();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(SIMWARD);
+        command.env_remove("RUST_LOG").env("SIMWARD_DEVICE_KEYS", self.path("keys")).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the card in this folder, in a reader.
+    fn run(&self, state: &str) -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let mut command = self.command();
+        command.args(["card", "--vpcd", &address, "--state"]).arg(self.path(state));
+        command.arg("--profile").arg(self.path("profile.toml"));
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let (reader, _) = listener.accept().unwrap();
+        reader.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Running { process, reader }
+    }
+
+    /// `simward card` with these arguments; those with a slash in front are files here.
+    fn card(&self, arguments: &[&str]) -> Said {
+        let mut command = self.command();
+        command.arg("card");
+        for argument in arguments {
+            match argument.strip_prefix('/') {
+                Some(file) => command.arg(self.path(file)),
+                None => command.arg(argument),
+            };
+        }
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { ok: status.success(), out: text(stdout), err: text(stderr) }
+    }
+
+    /// It succeeds; what it prints.
+    fn well(&self, arguments: &[&str]) -> String {
+        let said = self.card(arguments);
+        assert!(said.ok, "{arguments:?}: {}{}", said.out, said.err);
+        said.out
+    }
+
+    /// It fails, and says this.
+    fn badly(&self, arguments: &[&str], why: &str) {
+        let said = self.card(arguments);
+        assert!(!said.ok, "{arguments:?}: {}", said.out);
+        assert!(said.err.contains(why), "{arguments:?}: {}", said.err);
+    }
+}
+
+/// Each line, its words one space apart.
+fn lines(out: &str) -> impl Iterator<Item = String> {
+    out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut out: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap())
+        .map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap()))
+        .collect();
+    out.sort();
+    out
+}
+
+#[test]
+fn without_the_pin_the_tree_is_shown_and_contacts_and_messages_are_not() {
+    let desk = Desk::new();
+    let out =
+        desk.well(&["contact", "add", "张三", "+8613912345678", "--state", "/card", "--pin-file", "/pin"]);
+    assert_eq!(out, "contact 1: 张三 +8613912345678\n");
+    let before = contents(&desk.path("card"));
+    let out = desk.well(&["files", "--state", "/card"]);
+    assert_eq!(contents(&desk.path("card")), before, "a look changes nothing");
+    for line in [
+        "EF.ICCID 2FE2 10 always never 8986001200000000017",
+        "DF.TELECOM 7F10",
+        "EF.ADN 6F3A 50 x 34 PIN PIN",
+        "EF.SMS 6F3C 20 x 176 PIN PIN",
+        "EF.IMSI 6F07 9 PIN ADM",
+        "EF.SPN 6F46 17 always ADM Simward",
+        "EF.MSISDN 6F40 1 x 28 PIN PIN",
+        "contacts: behind the PIN",
+        "messages: behind the PIN",
+    ] {
+        assert!(lines(&out).any(|l| l == line), "{line}\n{out}");
+    }
+    for secret in ["张三", "13912345678", "46000", "13800138000"] {
+        assert!(!out.contains(secret), "{out}");
+    }
+}
+
+#[test]
+fn with_the_pin_contacts_and_messages_are_read() {
+    let desk = Desk::new();
+    desk.well(&["contact", "add", "Ada", "10086", "--state", "/card", "--pin-file", "/pin"]);
+    // A phone stores a message of two parts and one of one.
+    let text = "号码在你手里。".repeat(15);
+    let from: wire::sms::Address = (&"8613800138000".parse::<wire::Msisdn>().unwrap()).into();
+    let stamp = wire::sms::Timestamp::new(wire::UnixTime(1_790_000_000), 32);
+    let mut card = desk.run("card");
+    assert_eq!(card.transmit("00a4040c07a0000000871002"), "9000");
+    assert_eq!(card.transmit("002000010831323334ffffffff"), "9000");
+    assert_eq!(card.transmit("00a4080c047fff6f3c"), "9000");
+    let parts = wire::sms::UserData::of_text(&text, 9).unwrap();
+    let hi = wire::sms::UserData::of_text("hi\nthere", 9).unwrap();
+    for (number, part) in parts.into_iter().chain(hi).enumerate() {
+        let message = wire::sms::Deliver::new(from.clone(), stamp, part);
+        let record = wire::sms::Record::unread(None, message).to_bytes().unwrap();
+        assert_eq!(card.transmit(&format!("00dc{:02x}04b0{}", number + 4, hex::encode(record))), "9000");
+    }
+    desk.badly(&["files", "--state", "/card"], "reach the running one with --reader");
+    card.kill();
+    let out = desk.well(&["files", "--state", "/card", "--pin-file", "/pin"]);
+    for line in [
+        "EF.IMSI 6F07 9 PIN ADM 460001234567890",
+        "contacts: 1 of 50",
+        "1 Ada 10086",
+        "messages: 3 of 20 records",
+        "4+5 from +8613800138000, unread, 2026-09-21 22:13:20 +08:00",
+        &text,
+        "hi there",
+    ] {
+        assert!(lines(&out).any(|l| l == line), "{line}\n{out}");
+    }
+}
+
+#[test]
+fn wrong_pins_are_counted_the_last_try_is_kept_and_the_puk_unblocks() {
+    let desk = Desk::new();
+    let status = || desk.well(&["pin", "status", "--state", "/card"]);
+    let guess = ["files", "--state", "/card", "--pin-file", "/wrong"];
+    assert_eq!(status(), "PIN  asked for, 3 tries left\nPUK  10 tries left\n");
+    desk.badly(&guess, "wrong PIN: 2 tries left");
+    desk.badly(&guess, "wrong PIN: 1 try left");
+    assert!(status().starts_with("PIN  asked for, 1 tries left"));
+    for command in [
+        &guess[..],
+        &["pin", "change", "--state", "/card", "--pin-file", "/wrong", "--new-pin-file", "/new"],
+        &["contact", "add", "x", "1", "--state", "/card", "--pin-file", "/pin"],
+    ] {
+        desk.badly(command, "one try is left for the PIN; a wrong one blocks it. Nothing was tried");
+        assert!(status().starts_with("PIN  asked for, 1 tries left"));
+    }
+    desk.badly(&[&guess[..], &["--last-try"]].concat(), "the PIN is blocked; `simward card pin unblock`");
+    assert_eq!(status(), "PIN  asked for, 0 tries left, blocked\nPUK  10 tries left\n");
+    desk.badly(&["files", "--state", "/card", "--pin-file", "/pin"], "the PIN is blocked");
+    fs::write(desk.path("badpuk"), "00000000").unwrap();
+    let unblock = |puk: &'static str| {
+        ["pin", "unblock", "--state", "/card", "--puk-file", puk, "--new-pin-file", "/new"]
+    };
+    desk.badly(&unblock("/badpuk"), "wrong PUK: 9 tries left");
+    assert_eq!(desk.well(&unblock("/puk")), "the PIN is unblocked and changed\n");
+    assert_eq!(status(), "PIN  asked for, 3 tries left\nPUK  10 tries left\n");
+    desk.well(&["pin", "change", "--state", "/card", "--pin-file", "/new", "--new-pin-file", "/pin"]);
+    assert!(desk.well(&["files", "--state", "/card", "--pin-file", "/pin"]).contains("contacts: 0 of 50"));
+}
+
+#[test]
+fn codes_that_are_none_and_missing_ones_cost_no_try_and_print_nothing_of_themselves() {
+    let desk = Desk::new();
+    fs::write(desk.path("odd"), "12a4\n").unwrap();
+    for (arguments, why) in [
+        (&["files", "--state", "/card", "--pin-file", "/odd"][..], "not a usable PIN"),
+        (&["files", "--state", "/card", "--pin-file", "/nowhere"], "cannot read"),
+        (&["pin", "change", "--state", "/card"], "no PIN: give --pin-file FILE"),
+        (&["pin", "unblock", "--state", "/card", "--puk-file", "/pin"], "not a usable PUK"),
+        (&["pin", "status"], "--state"),
+        (&["pin", "status", "--state", "/card", "--reader", "x"], "cannot be used with"),
+        (&["pin", "status", "--state", "/nowhere"], "holds no card"),
+        (&["contact", "add", "x", "12x", "--state", "/card", "--pin-file", "/pin"], "something other than +"),
+        (
+            &["contact", "add", &"x".repeat(21), "1", "--state", "/card", "--pin-file", "/pin"],
+            "a name longer",
+        ),
+        (&["contact", "add", "x", "1", "--state", "/card"], "the PIN is needed"),
+    ] {
+        desk.badly(arguments, why);
+        let said = desk.card(arguments);
+        assert!(!said.err.contains("12a4") && !said.err.contains("1234\n"), "{}", said.err);
+    }
+    assert!(!desk.path("nowhere").exists());
+    assert_eq!(
+        desk.well(&["pin", "status", "--state", "/card"]),
+        "PIN  asked for, 3 tries left\nPUK  10 tries left\n"
+    );
+}
+
+#[test]
+fn a_full_phone_book_says_so() {
+    let desk = Desk::new();
+    let add = ["contact", "add", "x", "1", "--state", "/card", "--pin-file", "/pin"];
+    for _ in 0..50 {
+        desk.well(&add);
+    }
+    desk.badly(&add, "all 50 records for contacts are in use");
+}
