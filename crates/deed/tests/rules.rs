@@ -533,7 +533,25 @@ fn a_stand_by_card_sleeps_until_paper_and_the_card_itself_wake_it_on_a_suspended
     let state = world.state();
     assert_eq!(state.card().unwrap().id(), spare.id());
     assert_eq!(state.slots.len(), 1);
-    assert_eq!(state.standing_holds(), [bit::SERVICE], "the line stays suspended until that is lifted");
+    assert_eq!(state.standing_holds(), [] as [u64; 0], "the suspension goes with the card it was against");
+}
+
+#[test]
+fn a_stand_by_card_woken_by_paper_alone_leaves_the_line_suspended() {
+    let mut world = World::new(true);
+    let spare = world.card();
+    let add = world.intent(Change::Add { slot: 1, card: spare.clone(), dormant: true });
+    let request = world.request(&add).unwrap();
+    world.agree(Who::Passkey, request, &add).unwrap();
+    world.commit_after(request, DAY).unwrap();
+    world.hold(Who::HoldCode, &[bit::SERVICE]).unwrap();
+    let from = world.state().card().unwrap().id();
+    let wake = world.intent(Change::Wake { slot: 1, from, to: spare.clone(), lost: true });
+    let request = world.request(&wake).unwrap();
+    world.agree(Who::Sheet, request, &wake).unwrap();
+    world.commit_after(request, DAY).unwrap();
+    assert_eq!(world.state().card().unwrap().id(), spare.id());
+    assert_eq!(world.state().standing_holds(), [bit::SERVICE], "a stolen sheet resumes no line in a day");
 }
 
 #[test]
@@ -1091,6 +1109,10 @@ fn the_published_vectors_are_what_the_rules_say() {
         (
             "a_stand_by_card_sleeps_until_paper_and_the_card_itself_wake_it_on_a_suspended_line",
             a_stand_by_card_sleeps_until_paper_and_the_card_itself_wake_it_on_a_suspended_line,
+        ),
+        (
+            "a_stand_by_card_woken_by_paper_alone_leaves_the_line_suspended",
+            a_stand_by_card_woken_by_paper_alone_leaves_the_line_suspended,
         ),
         (
             "a_ported_numbers_two_places_count_as_one_for_thirty_days",

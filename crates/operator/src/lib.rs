@@ -11,7 +11,9 @@ pub mod alarm;
 pub mod auc;
 pub mod consent;
 pub mod log;
+pub mod message;
 pub mod pins;
+pub mod presence;
 pub mod store;
 pub mod witness;
 

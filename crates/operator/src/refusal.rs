@@ -63,6 +63,12 @@ impl From<deed::Reason> for Refusal {
     }
 }
 
+impl From<wire::Malformed> for Refusal {
+    fn from(malformed: wire::Malformed) -> Self {
+        Self::Malformed(malformed.to_string())
+    }
+}
+
 impl From<crate::store::Broken> for Refusal {
     fn from(broken: crate::store::Broken) -> Self {
         Self::Broken(broken.0)

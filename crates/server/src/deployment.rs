@@ -9,6 +9,7 @@
 //! DIR/keys/*.key               root, issuer, consent, log, desks, emergency
 //! DIR/keys/portal.key          seals what the holder's portal stores
 //! DIR/keys/desk.token          lets a desk ask
+//! DIR/keys/bank.token          lets relying parties post messages and ask
 //! DIR/keys/bureau.token        lets the personalisation bureau draw cards
 //! DIR/witness/N.key, N.seen    three local witnesses
 //! ```
@@ -140,6 +141,8 @@ pub struct Deployment {
     pub desk_token: String,
     /// Lets the bureau draw cards.
     pub bureau_token: String,
+    /// Lets relying parties post messages and ask.
+    pub bank_token: String,
     /// The operator's database. One that does not open is replaced by an empty one in memory, and nothing is changed:
     /// a destroyed database darkens no line.
     pub database: Box<dyn Store>,
@@ -256,6 +259,7 @@ impl Deployment {
             0,
             Ed25519Key::from_seed(&files.secret(&dir.join("auc/role.key"))?),
         );
+        let bank_token = hex::encode(files.secret_or_made(&dir.join("keys/bank.token"))?.danger_expose());
         let portal = SealKey::new(files.secret_or_made(&dir.join("keys/portal.key"))?);
         let witnesses = open_witnesses(dir, &log.vkey(), &mut files)?;
         let mut token = |name: &str| -> Result<String, StartError> {
@@ -296,6 +300,7 @@ impl Deployment {
         Ok(Self {
             desk,
             portal,
+            bank_token,
             desk_token,
             bureau_token,
             database,

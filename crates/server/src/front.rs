@@ -26,6 +26,8 @@ pub struct Opening<'a> {
     pub desk_token: &'a str,
     /// Lets the bureau draw cards.
     pub bureau_token: &'a str,
+    /// Lets relying parties post and ask.
+    pub bank_token: &'a str,
     /// On which port of this machine the pages are served.
     pub port: u16,
     /// The move page's origin, as the manifest names it.
@@ -36,7 +38,7 @@ pub struct Opening<'a> {
 pub fn router(node: &Handle, opening: Opening<'_>) -> Result<Router, PortalError> {
     let portal = portal::router(node.clone(), opening.port, opening.move_origin)?;
     let move_page = move_page::router(http::owners_router(node.clone()));
-    let api = http::router(node.clone(), opening.desk_token, opening.bureau_token);
+    let api = http::router(node.clone(), opening.desk_token, opening.bureau_token, opening.bank_token);
     let choose = move |request: Request| {
         let door = match host(&request).as_deref() {
             Some(PORTAL) => Some(portal.clone()),

@@ -5,6 +5,7 @@
 //! | anybody | hand in statements and objections: their proofs are the authority, not the caller |
 //! | a desk (bearer token) | ask for a change, bring a first event, look numbers up |
 //! | the bureau (bearer token) | draw cards |
+//! | a relying party (bearer token) | post messages to a number, ask when its SIM was changed ([`crate::bank`]) |
 //! | whoever has a number's watch key | read that number (the token is derived from the key) |
 
 use crate::committer::Handle;
@@ -49,8 +50,8 @@ struct Door {
 type Shared = State<Arc<Door>>;
 
 /// The routes. Tokens are 64 hexadecimal digits.
-pub fn router(node: Handle, desk_token: &str, bureau_token: &str) -> Router {
-    let door = Arc::new(Door { node, desk: token(desk_token), bureau: token(bureau_token) });
+pub fn router(node: Handle, desk_token: &str, bureau_token: &str, bank_token: &str) -> Router {
+    let door = Arc::new(Door { node: node.clone(), desk: token(desk_token), bureau: token(bureau_token) });
     owners()
         .route("/v1/cards", post(draw))
         .route("/v1/numbers", post(issue))
@@ -59,9 +60,10 @@ pub fn router(node: Handle, desk_token: &str, bureau_token: &str) -> Router {
         .route("/v1/resolve/{number}", get(resolve))
         .route("/v1/serve/{imsi}", get(serve))
         .route("/v1/alarms", get(alarms))
+        .with_state(door)
+        .merge(crate::bank::router(node, bank_token))
         .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(door)
 }
 
 /// The routes of the move page's host: no desk and no bureau speaks there, whatever token it has.
@@ -88,7 +90,10 @@ fn owners() -> Router<Arc<Door>> {
         .route("/v1/tips", post(tip))
 }
 
-fn token(text: &str) -> Secret<[u8; 64]> {
+/// A bearer token, as it is compared: in the same time whatever it is.
+pub(crate) type Token = Secret<[u8; 64]>;
+
+pub(crate) fn token(text: &str) -> Token {
     let mut bytes = [0; 64];
     for (to, from) in bytes.iter_mut().zip(text.bytes()) {
         *to = from;
@@ -102,7 +107,7 @@ pub fn reader_token(watch_key: &Secret<[u8; 32]>) -> String {
 }
 
 /// A refusal on its way out.
-struct Failure(Refusal);
+pub(crate) struct Failure(Refusal);
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
@@ -149,7 +154,7 @@ impl IntoResponse for Failure {
 }
 
 /// A JSON body whose errors are ours.
-struct JsonBody<T>(T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
@@ -184,7 +189,7 @@ async fn whole_body(mut body: Body) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn bearer(headers: &HeaderMap) -> &str {
+pub(crate) fn bearer(headers: &HeaderMap) -> &str {
     let value = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     value.strip_prefix("Bearer ").unwrap_or_default()
 }

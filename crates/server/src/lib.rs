@@ -2,6 +2,7 @@
 //! [`operator`], stores, and only then answers.
 #![forbid(unsafe_code)]
 
+pub mod bank;
 pub mod clock;
 pub mod committer;
 pub mod deployment;
@@ -11,6 +12,7 @@ pub mod http;
 pub mod move_page;
 pub mod node;
 pub mod portal;
+pub mod radio;
 pub mod view;
 
 pub use clock::{Clock, SystemClock};

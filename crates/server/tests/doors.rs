@@ -29,7 +29,7 @@ fn start() -> Running {
     let node = Node::start(deployment, Arc::new(SystemClock), Arc::new(SystemClock), rng()).unwrap();
     let committer = Committer::start(node).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let router = server::http::router(committer.handle(), &desk, &bureau);
+    let router = server::http::router(committer.handle(), &desk, &bureau, &"ee".repeat(32));
     let (path, handle) = (folder.path().join("gw"), committer.handle());
     let address = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

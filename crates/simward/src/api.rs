@@ -54,6 +54,8 @@ pub(crate) struct Api {
     pub(crate) desk: String,
     /// Lets the bureau draw cards.
     pub(crate) bureau: String,
+    /// Lets relying parties post messages and ask.
+    pub(crate) bank: String,
 }
 
 impl Api {
@@ -65,16 +67,23 @@ impl Api {
                 .map_err(|e| ApiError::Folder(path.display().to_string(), e))?;
             Ok(text.trim().to_string())
         };
-        Ok(Self::new(&read("url")?, &read("keys/desk.token")?, &read("keys/bureau.token")?))
+        let [desk, bureau, bank] = ["keys/desk.token", "keys/bureau.token", "keys/bank.token"].map(read);
+        Ok(Self::new(&read("url")?, &desk?, &bureau?, &bank?))
     }
 
     /// A node at an address.
-    pub(crate) fn new(url: &str, desk: &str, bureau: &str) -> Self {
+    pub(crate) fn new(url: &str, desk: &str, bureau: &str, bank: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(30)))
             .build();
-        Self { agent: config.into(), url: url.into(), desk: desk.into(), bureau: bureau.into() }
+        Self {
+            agent: config.into(),
+            url: url.into(),
+            desk: desk.into(),
+            bureau: bureau.into(),
+            bank: bank.into(),
+        }
     }
 
     /// GET, as whoever has this token.

@@ -2,12 +2,14 @@
 #![deny(unsafe_code)]
 
 mod api;
+mod bank;
 mod bench;
 mod card;
 mod demo;
 mod number;
 mod owner;
 mod pcsc;
+mod phone;
 mod random;
 mod stage;
 mod up;
@@ -32,6 +34,8 @@ enum Command {
     Up(up::Args),
     Card(card::Args),
     Number(number::Args),
+    Phone(phone::Args),
+    Bank(bank::Args),
     Verify(verify::Args),
     Bench(bench::Args),
 }
@@ -54,6 +58,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args).map_err(Into::into),
         Command::Up(args) => up::run(&args).map_err(Into::into),
         Command::Number(args) => number::run(args).map_err(Into::into),
+        Command::Phone(args) => phone::run(&args).map_err(Into::into),
+        Command::Bank(args) => bank::run(&args).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),
         Command::Card(args) => card::run(&args).map_err(Into::into),
         Command::Bench(args) => bench::run(&args).map_err(Into::into),

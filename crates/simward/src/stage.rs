@@ -82,6 +82,11 @@ impl Stage {
         self.folder.join("gateway.sock")
     }
 
+    /// Where phones attach.
+    pub(crate) fn radio(&self) -> PathBuf {
+        self.folder.join("radio.sock")
+    }
+
     /// The deployment's folder.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("node")
@@ -91,24 +96,29 @@ impl Stage {
     pub(crate) fn start(&mut self) -> io::Result<()> {
         let mut rng = seeded()?;
         let deployment = Deployment::open(&self.data(), TestWaits::Real, &mut rng).map_err(other)?;
-        let (desk, bureau) = (deployment.desk_token.clone(), deployment.bureau_token.clone());
+        let tokens =
+            [&deployment.desk_token, &deployment.bureau_token, &deployment.bank_token].map(String::clone);
+        let [desk_token, bureau_token, bank_token] = tokens.each_ref().map(String::as_str);
         let node = Node::start(deployment, self.node_clock.clone(), self.witness_clock.clone(), rng)
             .map_err(other)?;
         let committer = Committer::start(node)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (gateway, handle) = (self.gateway(), committer.handle());
-        let (desk_token, bureau_token) = (&desk, &bureau);
+        let radio = self.radio();
         let address = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?;
-            let opening = Opening { desk_token, bureau_token, port: address.port(), move_origin: ORIGIN };
+            let opening =
+                Opening { desk_token, bureau_token, bank_token, port: address.port(), move_origin: ORIGIN };
             let router = server::front::router(&handle, opening).map_err(other)?;
             let socket = server::gateway::bind(&gateway).await?;
             tokio::spawn(async move { axum::serve(listener, router).await });
-            tokio::spawn(server::gateway::serve(socket, handle));
+            let phones = server::radio::bind(&radio).await?;
+            tokio::spawn(server::gateway::serve(socket, handle.clone()));
+            tokio::spawn(server::radio::serve(phones, handle));
             io::Result::Ok(address)
         })?;
-        let api = Api::new(&format!("http://{address}"), &desk, &bureau);
+        let api = Api::new(&format!("http://{address}"), desk_token, bureau_token, bank_token);
         self.running = Some(Running { committer, runtime, api });
         Ok(())
     }

@@ -79,9 +79,13 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     let port = listener.local_addr()?.port();
     let deployment = Deployment::open(&args.data, Making { waits, port }, &mut rng)?;
     let move_origin = look_at_pages(&deployment, port);
-    let (desk, bureau) = (deployment.desk_token.clone(), deployment.bureau_token.clone());
+    let tokens =
+        [&deployment.desk_token, &deployment.bureau_token, &deployment.bank_token].map(String::clone);
+    let [desk_token, bureau_token, bank_token] = tokens.each_ref().map(String::as_str);
     let gateway = args.gateway.clone().unwrap_or_else(|| args.data.join("gateway.sock"));
     let socket = server::gateway::bind(&gateway).await.map_err(door(gateway.display().to_string()))?;
+    let radio = args.data.join("radio.sock");
+    let phones = server::radio::bind(&radio).await.map_err(door(radio.display().to_string()))?;
     let node = Node::start(deployment, Arc::new(SystemClock), Arc::new(SystemClock), rng)?;
     let committer = Committer::start(node)?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -94,7 +98,7 @@ async fn serve(args: &Args) -> Result<(), UpError> {
         "test deed: witnesses and enforcement point run in this process; nothing here is a live number"
     );
 
-    let opening = Opening { desk_token: &desk, bureau_token: &bureau, port, move_origin: &move_origin };
+    let opening = Opening { desk_token, bureau_token, bank_token, port, move_origin: &move_origin };
     let handle = committer.handle();
     let router = server::front::router(&handle, opening)?;
     let ticks = committer.handle();
@@ -102,13 +106,15 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         ended = axum::serve(listener, router) => ended?,
-        ended = server::gateway::serve(socket, handle) => ended?,
+        ended = server::gateway::serve(socket, handle.clone()) => ended?,
+        ended = server::radio::serve(phones, handle) => ended?,
         () = tick(ticks) => {}
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     // The socket goes first: once the folder's lock is free, the name may be a successor's.
     let _ = std::fs::remove_file(&gateway);
+    let _ = std::fs::remove_file(&radio);
     // Whoever still waits is told that the node has stopped; what was acknowledged is on disk.
     drop(committer);
     Ok(())

@@ -77,6 +77,36 @@ identifier! {
     Eid, 32..=32, "EID"
 }
 
+identifier! {
+    /// International Mobile Equipment Identity (TS 23.003 §6.2.1): type code, serial number, check digit; 15 digits.
+    Imei, 15..=15, "IMEI"
+}
+identifier! {
+    /// A network: mobile country code and mobile network code (TS 23.003 §2.2), 5 or 6 digits.
+    Plmn, 5..=6, "PLMN"
+}
+
+impl Plmn {
+    /// The mobile country code: three digits.
+    pub fn country(&self) -> &str {
+        self.as_str().get(..3).unwrap_or_default()
+    }
+}
+
+impl FromStr for Imei {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        Digits::parse(text, 15, "IMEI").map(Self)
+    }
+}
+
+impl FromStr for Plmn {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        Digits::parse(text, 5, "PLMN").map(Self)
+    }
+}
+
 impl FromStr for Msisdn {
     type Err = Malformed;
     fn from_str(text: &str) -> Result<Self, Malformed> {

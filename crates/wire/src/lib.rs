@@ -10,12 +10,13 @@ pub mod apdu;
 pub mod gateway;
 pub mod id;
 pub mod phonebook;
+pub mod radio;
 pub mod sms;
 pub mod time;
 pub mod tlv;
 pub mod vpcd;
 
-pub use id::{Eid, Iccid, Imsi, Msisdn};
+pub use id::{Eid, Iccid, Imei, Imsi, Msisdn, Plmn};
 pub use time::UnixTime;
 
 /// These bytes are not the message they claim to be. Debug, count it, answer nothing that helps a thief.

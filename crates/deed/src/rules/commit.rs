@@ -69,7 +69,8 @@ pub(super) fn committed(
     if ready < not_before || ready > expiry {
         return Err(Reason::Window { ready, not_before, expiry });
     }
-    carry_out(&mut state, &live, step.seq(), class, &proved)?;
+    let in_hand = counted.backing.sleeping_card;
+    carry_out(&mut state, &live, step.seq(), class, in_hand, &proved)?;
     let spent = |f: &FactorState| counted.factors.contains(&f.id) && !lifts_legal_bit(&live.intent);
     for factor in state.factors.iter_mut().filter(|f| spent(f)) {
         factor.spent |= matches!(factor.factor.key, FactorKey::Ed25519Digest(_));
@@ -193,7 +194,14 @@ fn on_probation(
     Ok(proved.start_reached < first.witnessed.seen_by.saturating_add(PROBATION))
 }
 
-fn carry_out(state: &mut State, live: &Live, seq: u64, class: Class, proved: &Proved) -> Result<(), Reason> {
+fn carry_out(
+    state: &mut State,
+    live: &Live,
+    seq: u64,
+    class: Class,
+    in_hand: bool,
+    proved: &Proved,
+) -> Result<(), Reason> {
     match &live.intent.change {
         Change::Move { slot, to, lost, .. } => replace(state, *slot, to, *lost, class, proved),
         Change::Add { slot, card, dormant } => {
@@ -202,21 +210,31 @@ fn carry_out(state: &mut State, live: &Live, seq: u64, class: Class, proved: &Pr
         }
         Change::Wake { slot, to, lost, .. } => {
             state.slots.retain(|s| s.number != *slot);
+            // The suspension was against the card that goes. Whoever has keys in two places, or the woken card in hand,
+            // has the line with it.
+            if class == Class::A || in_hand {
+                lift(state, bit::SERVICE, seq);
+            }
             replace(state, 0, to, *lost, class, proved)
         }
         Change::ClearHolds { bits } => {
-            for bit in bits {
-                let Ok(bit) = usize::try_from(*bit) else { continue };
-                if let (Some(set), Some(lifted)) = (state.holds.get_mut(bit), state.lifted.get_mut(bit)) {
-                    (*set, *lifted) = (0, seq);
-                }
-            }
+            bits.iter().for_each(|bit| lift(state, *bit, seq));
             Ok(())
         }
         Change::AddFactor { factor } => {
             // It was born no later than its request's expiry; what it signed counts from this event on.
             state.factors.push(FactorState::new(factor.clone(), live.intent.expiry, live.new_counter, seq));
             Ok(())
+        }
+    }
+}
+
+/// A hold that stands, stands no longer; what was signed before does not bring it back.
+fn lift(state: &mut State, bit: u64, seq: u64) {
+    let Ok(bit) = usize::try_from(bit) else { return };
+    if let (Some(set), Some(lifted)) = (state.holds.get_mut(bit), state.lifted.get_mut(bit)) {
+        if *set != 0 {
+            (*set, *lifted) = (0, seq);
         }
     }
 }

@@ -705,6 +705,8 @@ def commit(manifest, policy, state, seq, body, service):
         old, _ = state.slots[slot]
         if intent.kind == 13:
             del state.slots[intent.slot]
+            if (b.sleeper or class_of(b, intent.over)[0] == "A") and state.holds[SERVICE]:
+                state.holds[SERVICE], state.lifted[SERVICE] = set(), seq
         state.slots[slot] = (subject, False)
         state.reserve = None if intent.flags & 1 else old
     elif intent.kind == 2:

@@ -323,6 +323,11 @@ impl Pins {
         pin.state.slots.iter().any(|s| s.card.imsi == *imsi && !s.dormant).then_some(*number)
     }
 
+    /// The number whose pin knows an IMSI: of a card in a slot, asleep, or in reserve. For the record, never for service.
+    pub fn number_knowing(&self, imsi: &Imsi) -> Option<Msisdn> {
+        self.imsis.get(imsi).copied()
+    }
+
     /// Prepares the pin after one more event. `card_row` finds the wrapped keys of a card that is new.
     pub fn accept(
         &self,

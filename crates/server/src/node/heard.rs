@@ -18,6 +18,8 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// The key under which cards that were turned away are counted.
+    pub(super) const TURNED_AWAY: Digest = [1; 32];
     /// The key under which all desks' requests are counted.
     pub(super) const DESKS: Digest = [0; 32];
 

@@ -10,16 +10,21 @@ mod door;
 mod heard;
 mod invite;
 mod query;
+mod radio;
 mod recover;
 mod stock;
+mod swap;
 mod tick;
 
 pub use authenticate::Authenticated;
 pub use deeds::{Receipt, Stated};
 pub use invite::Invited;
+pub use radio::Posted;
 pub use stock::DrawnCard;
+pub use swap::LastChange;
 
 use self::heard::Heard;
+use self::radio::Attachments;
 use crate::clock::Clock;
 use crate::deployment::{Deployment, format_seen, write_private};
 use deed::Digest;
@@ -82,6 +87,8 @@ pub struct Node {
     /// How often each signer was heard today.
     heard: Heard,
     rng: ChaCha20Rng,
+    /// Phones being served, and what is on its way to them.
+    attachments: Attachments,
     /// Tells whoever listens which number something happened to.
     news: broadcast::Sender<Msisdn>,
     /// Keeps the folder locked for as long as the node lives.
@@ -127,6 +134,7 @@ impl Node {
             not_before: HashMap::new(),
             heard: Heard::default(),
             rng,
+            attachments: Attachments::default(),
             news: broadcast::Sender::new(NEWS),
             _lock: lock,
         };
@@ -204,6 +212,7 @@ impl Node {
         self.store_pins(change.changes.clone())?;
         let number = change.number();
         self.pins.install(change);
+        self.release_unserved(&number);
         self.tell(number);
         Ok(())
     }

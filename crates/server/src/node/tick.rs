@@ -25,6 +25,7 @@ impl Node {
         for number in live.copied().collect::<Vec<_>>() {
             self.go_on(&number);
         }
+        self.try_all_messages();
         if let Err(refusal) = self.audit() {
             tracing::error!(%refusal, "the audit failed");
         }

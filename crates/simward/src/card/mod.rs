@@ -1,13 +1,13 @@
 //! `simward card`: one card. Runs it behind a reader, or shows and changes what is on it.
 
 mod contact;
-mod files;
+pub(crate) mod files;
 mod folder;
 mod host;
 mod pin;
 pub(crate) mod profile;
 mod secret_input;
-mod terminal;
+pub(crate) mod terminal;
 mod vpcd;
 
 use crate::random;

@@ -86,7 +86,8 @@ const fn meaning(status: Status) -> &'static str {
 }
 
 /// What carries one command APDU to a card.
-trait Link {
+pub(crate) trait Link {
+    /// The card's answer.
     fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, TerminalError>;
 }
 
@@ -183,7 +184,25 @@ impl Selected {
     }
 }
 
+impl<'a> Terminal<'a> {
+    /// Over whatever leads to a card that has power.
+    pub(crate) fn over(link: &'a mut dyn Link) -> Self {
+        Self { link }
+    }
+}
+
 impl Terminal<'_> {
+    /// AUTHENTICATE in the 3G context (TS 31.102 §7.1.2.1): what the card says, or the status it refuses with.
+    pub(crate) fn authenticate(
+        &mut self,
+        rand: &[u8; 16],
+        autn: &[u8; 16],
+    ) -> Result<Result<Vec<u8>, Status>, TerminalError> {
+        let data = [&[16][..], rand, &[16], autn].concat();
+        let (data, status) = self.send("AUTHENTICATE", command(Ins::AUTHENTICATE, 0, 0x81, &data, None))?;
+        Ok(if status == Status::OK { Ok(data) } else { Err(status) })
+    }
+
     /// One command, its 61xx and 6Cxx followed as over T=0 (TS 102 221 §7.3.1.1).
     fn send(&mut self, what: &'static str, command: Command<'_>) -> Result<(Vec<u8>, Status), TerminalError> {
         let nonsense = |_| TerminalError::Nonsense { what };

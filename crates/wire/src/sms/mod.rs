@@ -6,6 +6,7 @@
 mod address;
 pub mod alphabet;
 mod record;
+mod relay;
 mod timestamp;
 mod tpdu;
 mod user_data;
@@ -13,6 +14,7 @@ mod user_data;
 pub use address::Address;
 pub(crate) use address::{digits, semi_octets};
 pub use record::{Message, RECORD_BYTES, Record, Standing};
+pub use relay::{Cause, Direction, Relay};
 pub use timestamp::Timestamp;
 pub use tpdu::{Deliver, ProtocolIdentifier, Submit, ValidityPeriod};
 pub(crate) use user_data::utf16;

@@ -1,0 +1,247 @@
+//! Who is attached, and the messages on their way to them.
+//!
+//! A message is stored before anything is done with it and forgotten when the phone has said that it is stored there.
+//! Whose phone it goes to is asked of the pins each time it is tried.
+
+use super::Node;
+use super::heard::Heard;
+use operator::Refusal;
+use operator::message::{KEPT, MAX_TEXT, Queued, Route, deliver, route};
+use operator::pins::Served;
+use operator::presence::{Seen, Visit, alarms};
+use operator::store::{Changes, Stream, Write};
+use rand_core::Rng as _;
+use std::collections::{HashMap, HashSet};
+use tokio::sync::mpsc;
+use wire::radio::Downlink;
+use wire::sms::{Address, Relay, Submit};
+use wire::{Imsi, Msisdn, UnixTime};
+
+/// Messages tried in one go for one number.
+const IN_ONE_GO: usize = 32;
+/// Messages kept for one number; one more is refused.
+const KEPT_FOR_ONE: usize = 200;
+
+/// A phone that is being served.
+struct Attached {
+    /// Which attach this was: whatever is left of an earlier one must not undo it.
+    token: u64,
+    seen: Seen,
+    link: mpsc::Sender<Downlink>,
+    /// The next RP reference.
+    reference: u8,
+    /// Parts on their way: the record each is of, and whether it is the last.
+    on_the_way: HashMap<u8, (u64, bool)>,
+}
+
+/// Phones, and numbers with messages that wait.
+#[derive(Default)]
+pub(super) struct Attachments {
+    phones: HashMap<Imsi, Attached>,
+    waiting: HashSet<Msisdn>,
+    tokens: u64,
+}
+
+/// What became of a message that was handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posted {
+    /// On its way to the phone that is attached with the number's card.
+    Sent,
+    /// Kept until the number's card attaches.
+    Waiting,
+    /// Codes are held, until then if a time is known.
+    Held(Option<UnixTime>),
+}
+
+impl Node {
+    /// Writes down that a card came and got nothing, if it is or was somebody's.
+    pub fn turned_away(&mut self, seen: &Seen, code: &str) -> Result<(), Refusal> {
+        let Some(number) = self.pins.number_knowing(&seen.imsi) else { return Ok(()) };
+        // Whoever knows an IMSI can have it turned away; that must not fill the record.
+        let now = self.clock.now();
+        if self.heard.too_often(&number, &Heard::TURNED_AWAY, now) {
+            return Ok(());
+        }
+        self.heard.count(&number, &Heard::TURNED_AWAY, now);
+        let record = self.record(Stream::Network, number, &Visit::of(seen, code));
+        self.write_door(vec![record]).map(drop)
+    }
+
+    /// A card that has proved itself is served; the phone that was served before with the same card is not any more.
+    pub fn attach(&mut self, seen: Seen, link: mpsc::Sender<Downlink>) -> Result<u64, Refusal> {
+        if let Served::Refused { code, why } = self.pins.serve(&seen.imsi, self.witnessed) {
+            return Err(Refusal::refused(code, why));
+        }
+        let number = self.pins.number_of(&seen.imsi).ok_or_else(super::deeds::unknown)?;
+        let here = self.attachments.phones.get(&seen.imsi).filter(|p| !p.link.is_closed());
+        let here = here.map(|p| p.seen.clone());
+        let before = if here.is_some() { here.clone() } else { self.last_seen(&number)? };
+        for alarm in alarms(&number, before.as_ref(), here.is_some(), &seen) {
+            self.alarm(&alarm.code, &alarm.text);
+        }
+        let record = self.record(Stream::Network, number, &Visit::of(&seen, "attached"));
+        self.write_door(vec![record])?;
+        self.attachments.tokens += 1;
+        let token = self.attachments.tokens;
+        let reference = self.rng.next_u32().to_be_bytes()[0];
+        let imsi = seen.imsi;
+        let attached = Attached { token, seen, link, reference, on_the_way: HashMap::new() };
+        if let Some(old) = self.attachments.phones.insert(imsi, attached) {
+            let _ = old.link.try_send(Downlink::Release("the card has attached elsewhere".into()));
+        }
+        Ok(token)
+    }
+
+    /// The phone has the network's word that it is served: now it gets what waits.
+    pub fn attached(&mut self, imsi: &Imsi) -> Result<(), Refusal> {
+        match self.pins.number_of(imsi) {
+            Some(number) => self.try_messages(&number),
+            None => Ok(()),
+        }
+    }
+
+    /// A phone has gone.
+    pub fn detach(&mut self, imsi: &Imsi, token: u64) {
+        if self.attachments.phones.get(imsi).is_some_and(|p| p.token == token) {
+            self.attachments.phones.remove(imsi);
+        }
+    }
+
+    /// After a pin has changed: a phone whose card is served no longer is told, and cut off.
+    pub(super) fn release_unserved(&mut self, number: &Msisdn) {
+        let (pins, now) = (&self.pins, self.witnessed);
+        self.attachments.phones.retain(|imsi, phone| {
+            if pins.number_knowing(imsi).is_some_and(|n| n != *number) {
+                return true;
+            }
+            let why = match pins.serve(imsi, now) {
+                Served::Line(_) => return true,
+                Served::EmergencyOnly => "the line is suspended: emergency calls only".to_string(),
+                Served::Refused { why, .. } => why,
+            };
+            let _ = phone.link.try_send(Downlink::Release(why));
+            false
+        });
+        self.attachments.waiting.insert(*number);
+    }
+
+    /// Where a number's card was last seen.
+    pub fn last_seen(&mut self, number: &Msisdn) -> Result<Option<Seen>, Refusal> {
+        let visits: Vec<(u64, UnixTime, Visit)> = self.records(Stream::Network, number, KEPT_FOR_ONE)?;
+        let attached = visits.into_iter().rev().find(|(_, _, visit)| visit.outcome == "attached");
+        Ok(attached.and_then(|(_, at, visit)| visit.seen(at)))
+    }
+
+    /// Whether the number's card is attached now.
+    pub fn is_attached(&self, number: &Msisdn) -> bool {
+        let imsi = self.pins.resolve(number);
+        imsi.and_then(|imsi| self.attachments.phones.get(&imsi)).is_some_and(|p| !p.link.is_closed())
+    }
+
+    /// Takes a message to a number: stored first, then tried.
+    pub fn post(&mut self, number: &Msisdn, message: &Queued) -> Result<Posted, Refusal> {
+        if message.text.chars().count() > MAX_TEXT {
+            return Err(Refusal::Malformed("the text is longer than ten parts carry".into()));
+        }
+        let now = self.clock.now();
+        // Whatever cannot be coded is refused here, and not when nobody is left to be told.
+        deliver(message, now, 0)?;
+        let posted = match route(&self.pins, number, message.application, self.witnessed) {
+            Route::Nowhere => return Err(super::deeds::unknown()),
+            Route::HeldUntil(until) => Posted::Held(Some(until)),
+            Route::Held => Posted::Held(None),
+            Route::Card(_) if self.is_attached(number) => Posted::Sent,
+            Route::Card(_) => Posted::Waiting,
+        };
+        if self.records::<Queued>(Stream::Message, number, KEPT_FOR_ONE)?.len() >= KEPT_FOR_ONE {
+            return Err(Refusal::refused("rate", "too many messages wait for this number"));
+        }
+        let record = self.record(Stream::Message, *number, message);
+        self.write_door(vec![record])?;
+        self.try_messages(number)?;
+        Ok(posted)
+    }
+
+    /// Tries what waits for a number: gone too long is forgotten, held stays, the rest goes to the card the pins name.
+    pub(super) fn try_messages(&mut self, number: &Msisdn) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let queued: Vec<(u64, UnixTime, Queued)> = self.records(Stream::Message, number, KEPT_FOR_ONE)?;
+        let (mut left, mut gone) = (false, Vec::new());
+        for (id, at, message) in queued {
+            if now.since(at) > KEPT {
+                gone.push(Write::Forget(id));
+                continue;
+            }
+            left = true;
+            let Route::Card(imsi) = route(&self.pins, number, message.application, self.witnessed) else {
+                continue;
+            };
+            let Some(phone) = self.attachments.phones.get_mut(&imsi) else { continue };
+            let busy = phone.on_the_way.values().any(|(on_the_way, _)| *on_the_way == id);
+            if busy || phone.on_the_way.len() >= IN_ONE_GO {
+                continue;
+            }
+            let parts = deliver(&message, at, id.to_be_bytes()[7])?;
+            let last = parts.len().saturating_sub(1);
+            for (i, part) in parts.iter().enumerate() {
+                phone.reference = phone.reference.wrapping_add(1);
+                let data = Relay::Data {
+                    reference: phone.reference,
+                    originator: Some(centre()),
+                    destination: None,
+                    tpdu: part.to_bytes()?,
+                };
+                if phone.link.try_send(Downlink::Relay(data)).is_ok() {
+                    phone.on_the_way.insert(phone.reference, (id, i == last));
+                }
+            }
+        }
+        if left {
+            self.attachments.waiting.insert(*number);
+        } else {
+            self.attachments.waiting.remove(number);
+        }
+        if !gone.is_empty() {
+            self.database.commit(&[Changes(gone)])?;
+        }
+        Ok(())
+    }
+
+    /// Every number with messages that wait, tried again.
+    pub(super) fn try_all_messages(&mut self) {
+        for number in self.attachments.waiting.iter().copied().collect::<Vec<_>>() {
+            if let Err(refusal) = self.try_messages(&number) {
+                tracing::error!(%refusal, "messages could not be tried");
+            }
+        }
+    }
+
+    /// The phone has stored a part, or has not; the message is forgotten with its last part.
+    pub fn delivered(&mut self, imsi: &Imsi, reference: u8, stored: bool) -> Result<(), Refusal> {
+        let part = self.attachments.phones.get_mut(imsi).and_then(|p| p.on_the_way.remove(&reference));
+        match part {
+            Some((id, true)) if stored => {
+                self.database.commit(&[Changes(vec![Write::Forget(id)])])?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A phone sends a message. Who sends it, the pins say: the phone names no sender, and could name none.
+    pub fn submit(&mut self, imsi: &Imsi, tpdu: &[u8]) -> Result<Posted, Refusal> {
+        let from = self.pins.number_of(imsi).ok_or_else(super::deeds::unknown)?;
+        let submit = Submit::parse(tpdu)?;
+        let Address::Digits { digits, .. } = &submit.destination else {
+            return Err(Refusal::Malformed("a message to a name".into()));
+        };
+        let to: Msisdn = digits.parse()?;
+        let text = submit.user_data.text().ok_or(Refusal::Malformed("a message that is no text".into()))?;
+        self.post(&to, &Queued { from: format!("+{from}"), text, application: false })
+    }
+}
+
+/// The service centre's own address.
+fn centre() -> Address {
+    Address::Digits { kind: 0x91, digits: "999700000000".into() }
+}
