@@ -126,6 +126,11 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         Ok(Self { body, session: Session::new() })
     }
 
+    /// What is left of a card whose keys its host destroyed: it answers a reset, and everything else with 6F00.
+    pub const fn terminated(medium: M, anchor: A) -> Self {
+        Self { body: Body::Locked(Lock::Terminated, medium, anchor), session: Session::new() }
+    }
+
     /// Why the card is locked, if it is.
     pub const fn lock(&self) -> Option<Lock> {
         match &self.body {

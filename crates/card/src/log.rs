@@ -35,14 +35,12 @@ const BANK_LIMIT: usize = 24 * 1024;
 /// A plain record, wiped on drop.
 pub(crate) type Plain = Zeroizing<Vec<u8>>;
 
-/// Why a card will not work, though it still answers a reset. Nothing is written to a locked card: the evidence
-/// stays as it was found, and the right banks put back open again.
+/// Why a card will not work, though it still answers a reset. The card writes nothing then; what becomes of its keys
+/// is its host's to decide ([`Lock::is_tampering`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Lock {
     /// An older copy of the banks was put back, or the end of the log was lost.
-    #[error(
-        "rollback: the log ends at {log}, but the card has answered for {anchor}; put the newest banks back"
-    )]
+    #[error("rollback: the log ends at {log}, but the card has answered for {anchor}")]
     Rollback {
         /// The last number in the log.
         log: u64,
@@ -50,7 +48,7 @@ pub enum Lock {
         anchor: u64,
     },
     /// The anchor is not the one these banks were written with, or was put back.
-    #[error("the anchor stands at {anchor}, yet the log goes on to {log}; put this card's own anchor back")]
+    #[error("the anchor stands at {anchor}, yet the log goes on to {log}")]
     AnchorBehind {
         /// The last number in the log.
         log: u64,
@@ -58,17 +56,28 @@ pub enum Lock {
         anchor: u64,
     },
     /// The anchor has moved, but no bank opens under this device key.
-    #[error("no bank opens: wrong device key, or both banks were changed; the anchor stands at {anchor}")]
+    #[error("no bank opens under the device key, though the anchor stands at {anchor}")]
     Unreadable {
         /// The anchor.
         anchor: u64,
     },
     /// Each bank opens, but they belong to two cards.
-    #[error("the two banks belong to two different cards; put this card's own banks back")]
+    #[error("the two banks belong to two different cards")]
     TwoCards,
+    /// The host found that somebody changed the card's state, and destroyed its keys.
+    #[error("terminated: its keys were destroyed")]
+    Terminated,
     /// The log opens, but its content is not what this version writes.
     #[error("the log opens but was written by a version of the card that this one does not know")]
     Content,
+}
+
+impl Lock {
+    /// Whether somebody changed what the card is written on. Everything but a version that is not this one's; a power
+    /// cut brings none of it about.
+    pub const fn is_tampering(self) -> bool {
+        !matches!(self, Self::Content | Self::Terminated)
+    }
 }
 
 /// What the log needs before it can take the next change.

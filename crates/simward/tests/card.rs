@@ -264,3 +264,47 @@ fn a_full_phone_book_says_so() {
     }
     desk.badly(&add, "all 50 records for contacts are in use");
 }
+
+#[test]
+fn a_changed_byte_ends_the_card_which_still_answers_a_reset() {
+    let desk = Desk::new();
+    let bank = ["card/bank-a", "card/bank-b"].map(|b| desk.path(b));
+    let bank = bank.iter().find(|b| fs::metadata(b).unwrap().len() > 0).unwrap();
+    let mut bytes = fs::read(bank).unwrap();
+    bytes[1_000] ^= 1;
+    fs::write(bank, &bytes).unwrap();
+    assert_eq!(fs::read_dir(desk.path("keys")).unwrap().count(), 3);
+    desk.badly(&["files", "--state", "/card", "--pin-file", "/pin"], "was TERMINATED on 20");
+    desk.badly(&["files", "--state", "/card"], "no bank opens under the device key");
+    desk.badly(&["pin", "status", "--state", "/card"], "Its keys were destroyed; nothing opens it again");
+    assert_eq!(fs::read_dir(desk.path("keys")).unwrap().count(), 0);
+    bytes[1_000] ^= 1;
+    fs::write(bank, &bytes).unwrap();
+    let mut card = desk.run("card");
+    card.reader.write_all(&[0, 1, 4]).unwrap();
+    let mut atr = [0; 24];
+    card.reader.read_exact(&mut atr).unwrap();
+    assert_eq!(atr[2], 0x3b);
+    for apdu in
+        ["00a4040c07a0000000871002", "002000010831323334ffffffff", "00b082000a", "80f2000000", "00c0000010"]
+    {
+        assert_eq!(card.transmit(apdu), "6f00", "{apdu}");
+    }
+    card.kill();
+}
+
+#[test]
+fn a_copied_folder_is_refused_and_a_moved_one_moves_with_its_command() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("copy")).unwrap();
+    for (name, bytes) in contents(&desk.path("card")) {
+        fs::write(desk.path("copy").join(name), bytes).unwrap();
+    }
+    desk.badly(&["files", "--state", "/copy"], "is a copy; the card lives in");
+    desk.badly(&["files", "--state", "/copy", "--device-keys", "/elsewhere"], "there is no device key");
+    assert!(!desk.path("elsewhere").exists());
+    desk.badly(&["move-to", "/card2", "--state", "/copy"], "is a copy; the card lives in");
+    desk.badly(&["move-to", "/copy", "--state", "/card"], "is there already; nothing was moved");
+    assert!(desk.well(&["move-to", "/card2", "--state", "/card"]).starts_with("the card lives in"));
+    assert!(desk.well(&["pin", "status", "--state", "/card2"]).starts_with("PIN  asked for, 3 tries left"));
+}

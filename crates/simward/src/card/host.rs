@@ -1,8 +1,10 @@
 //! `simward card --state`: runs one card behind its reader, and nothing else.
 
-use super::folder::Folder;
-use super::{CardError, HostCard, hide, load, open, system};
+use super::folder::{DeviceKeys, Folder};
+use super::{CardError, Found, hide, load, open, system};
 use crate::random;
+use ::card::Card;
+use ::card::medium::{Anchor, Counter, Medium, Memory};
 use std::io;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -20,6 +22,10 @@ pub(crate) struct Args {
     /// The profile of a new card (TOML); needed on the first run only.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// Folder of the device keys, apart from the state [default: $SIMWARD_DEVICE_KEYS, or
+    /// ~/.local/state/simward/device-keys].
+    #[arg(long, value_name = "DIR")]
+    device_keys: Option<PathBuf>,
     /// Where the virtual reader listens.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:35963")]
     vpcd: String,
@@ -34,19 +40,37 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     if profile.is_none() && !Folder::exists(&state) {
         return Err(CardError::NoProfile(state));
     }
-    let folder = Folder::open(&state, &mut rng)?;
-    let card = open(&folder, &state, profile.as_ref(), &mut rng)?;
-    match card.lock() {
-        Some(lock) => tracing::error!("the card is locked and answers nothing but a reset: {lock}"),
-        None => tracing::info!(state = %state.display(), "the card is open"),
+    let keys = DeviceKeys::folder(args.device_keys.as_deref());
+    match open(&state, &keys, profile.as_ref(), &mut rng)? {
+        Found::Card(folder, card) => {
+            match card.lock() {
+                Some(lock) => tracing::error!("the card is locked and answers nothing but a reset: {lock}"),
+                None => tracing::info!(state = %state.display(), "the card is open"),
+            }
+            serve(*card, &args.vpcd, &mut rng)?;
+            drop(folder);
+        }
+        Found::Terminated(terminated) => {
+            tracing::error!("{terminated}");
+            serve(Card::terminated(Memory::new(), Counter::default()), &args.vpcd, &mut rng)?;
+        }
     }
+    Ok(())
+}
+
+/// Keeps the card in its reader until a signal comes.
+fn serve<M: Medium + Send + 'static, A: Anchor + Send + 'static>(
+    card: Card<M, A>,
+    vpcd: &str,
+    rng: &mut random::System,
+) -> Result<(), CardError> {
     let card = Arc::new(Mutex::new(card));
     stop_on_signal(Arc::clone(&card))?;
-    serve_for_ever(&args.vpcd, &card, &mut rng)
+    serve_for_ever(vpcd, &card, rng)
 }
 
 /// Ends the process at SIGINT or SIGTERM, between two commands.
-fn stop_on_signal(card: Arc<Mutex<HostCard>>) -> Result<(), CardError> {
+fn stop_on_signal<T: Send + 'static>(card: Arc<Mutex<T>>) -> Result<(), CardError> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let runtime = runtime.map_err(system("wait for signals"))?;
@@ -70,7 +94,11 @@ fn stop_on_signal(card: Arc<Mutex<HostCard>>) -> Result<(), CardError> {
 }
 
 /// Serves one reader after the other; waits for one that is not there.
-fn serve_for_ever(address: &str, card: &Mutex<HostCard>, rng: &mut random::System) -> Result<(), CardError> {
+fn serve_for_ever<M: Medium, A: Anchor>(
+    address: &str,
+    card: &Mutex<Card<M, A>>,
+    rng: &mut random::System,
+) -> Result<(), CardError> {
     const PAUSE: Duration = Duration::from_millis(250);
     let mut told = false;
     loop {

@@ -12,13 +12,13 @@ mod vpcd;
 
 use crate::random;
 use ::card::{Card, Lock, OpenError, Profile};
-use folder::{AnchorFile, Banks, Folder};
+use folder::{AnchorFile, Banks, DeviceKeys, Folder, Opening, Terminated};
 use profile::ProfileError;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::io;
 use std::path::{Path, PathBuf};
 use terminal::TerminalError;
-use wire::Iccid;
+use wire::{Iccid, UnixTime};
 
 /// Run a virtual card behind a PC/SC reader (vsmartcard's vpcd), or look at one.
 ///
@@ -40,6 +40,23 @@ enum Command {
     Contact(contact::Command),
     #[command(subcommand)]
     Pin(pin::Command),
+    MoveTo(MoveTo),
+}
+
+/// Move a card to another folder. A card copied or moved by hand is refused; this is the way.
+///
+/// For a card that was moved by hand already: give the folder it is in now, twice.
+#[derive(Debug, clap::Args)]
+struct MoveTo {
+    /// The folder the card is in.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Folder of the device keys [default: $SIMWARD_DEVICE_KEYS, or ~/.local/state/simward/device-keys].
+    #[arg(long, value_name = "DIR")]
+    device_keys: Option<PathBuf>,
+    /// The folder it goes to, which must not be there yet.
+    #[arg(value_name = "NEWDIR")]
+    to: PathBuf,
 }
 
 /// Does what was asked.
@@ -49,6 +66,14 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
         Some(Command::Files(args)) => files::run(args),
         Some(Command::Contact(command)) => contact::run(command),
         Some(Command::Pin(command)) => pin::run(command),
+        Some(Command::MoveTo(MoveTo { state, device_keys, to })) => {
+            if !Folder::exists(state) {
+                return Err(CardError::NoCard(state.clone()));
+            }
+            Folder::move_to(state, to, &DeviceKeys::folder(device_keys.as_deref()))?;
+            println!("the card lives in {}", to.display());
+            Ok(())
+        }
     }
 }
 
@@ -110,6 +135,9 @@ pub(crate) enum CardError {
         /// What was found.
         lock: Lock,
     },
+    /// Somebody changed the card's state, and its keys were destroyed.
+    #[error("{0}")]
+    Terminated(Terminated),
     /// The card, or the way to it, did not do as asked.
     #[error(transparent)]
     Terminal(#[from] TerminalError),
@@ -146,13 +174,26 @@ pub(crate) fn load(path: &Path) -> Result<Profile, CardError> {
     profile::from_toml(&text).map_err(|source| CardError::Profile { path: path.to_owned(), source })
 }
 
-/// Opens the card in the folder, or makes one from the profile.
+/// What is in a state folder.
+enum Found {
+    /// A card, locked perhaps, and its folder, which is to be held as long as the card is used.
+    Card(Box<Folder>, Box<HostCard>),
+    /// What is left of one.
+    Terminated(Terminated),
+}
+
+/// Opens the card in the folder, or makes one from the profile. A card whose state somebody changed is terminated.
 fn open(
-    folder: &Folder,
     state: &Path,
+    keys: &DeviceKeys,
     profile: Option<&Profile>,
     rng: &mut random::System,
-) -> Result<HostCard, CardError> {
+) -> Result<Found, CardError> {
+    let now = now();
+    let mut folder = match Folder::open(state, keys, now, rng)? {
+        Opening::Live(folder) => folder,
+        Opening::Terminated(terminated) => return Ok(Found::Terminated(terminated)),
+    };
     let (banks, anchor, device_key) = folder.parts()?;
     let card = match Card::open(banks, anchor, device_key) {
         Ok(card) => card,
@@ -165,10 +206,21 @@ fn open(
         }
         Err(error) => return Err(error.into()),
     };
+    if let Some(lock) = card.lock()
+        && let Some(terminated) = folder.judge(lock, now)?
+    {
+        return Ok(Found::Terminated(terminated));
+    }
     match (profile, card.iccid()) {
         (Some(profile), Some(found)) if profile.iccid != found => {
             Err(CardError::OtherCard { state: state.to_owned(), found, wanted: profile.iccid })
         }
-        _ => Ok(card),
+        _ => Ok(Found::Card(folder, Box::new(card))),
     }
+}
+
+/// The host's clock, for the one thing that has a date: when a card was terminated.
+fn now() -> UnixTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    UnixTime(since.map_or(0, |d| d.as_secs()))
 }

@@ -1,7 +1,7 @@
 //! The phone's side of a card, as far as the command line needs it: a card in its folder or one in a PC/SC reader.
 
-use super::folder::Folder;
-use super::{CardError, HostCard, hide, open, system};
+use super::folder::{DeviceKeys, Folder};
+use super::{CardError, Found, HostCard, hide, open, system};
 use crate::pcsc::{Connection, Context, PcscError};
 use crate::random;
 use ::card::Code;
@@ -11,11 +11,21 @@ use wire::tlv::{find, objects};
 
 /// Which card.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
 pub(crate) struct Where {
+    #[command(flatten)]
+    one: One,
+    /// Folder of the device keys [default: $SIMWARD_DEVICE_KEYS, or ~/.local/state/simward/device-keys].
+    #[arg(long, value_name = "DIR", conflicts_with = "reader")]
+    device_keys: Option<PathBuf>,
+}
+
+/// One of the two.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct One {
     /// The folder of a card of ours that is not running.
     #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    state: Option<PathBuf>,
     /// The PC/SC reader with the card, by its name or a part of it.
     #[arg(long, value_name = "NAME")]
     reader: Option<String>,
@@ -92,7 +102,7 @@ pub(crate) trait Link {
 }
 
 struct InFolder {
-    card: HostCard,
+    card: Box<HostCard>,
     rng: random::System,
 }
 
@@ -115,19 +125,22 @@ impl Where {
         what: impl FnOnce(&mut Terminal<'_>) -> Result<T, CardError>,
     ) -> Result<T, CardError> {
         hide()?;
-        if let Some(state) = &self.state {
+        if let Some(state) = &self.one.state {
             if !Folder::exists(state) {
                 return Err(CardError::NoCard(state.clone()));
             }
             let mut rng = random::system().map_err(system("get randomness"))?;
-            let folder = Folder::open(state, &mut rng)?;
-            let card = open(&folder, state, None, &mut rng)?;
+            let keys = DeviceKeys::folder(self.device_keys.as_deref());
+            let (_folder, card) = match open(state, &keys, None, &mut rng)? {
+                Found::Card(folder, card) => (folder, card),
+                Found::Terminated(terminated) => return Err(CardError::Terminated(terminated)),
+            };
             if let Some(lock) = card.lock() {
                 return Err(CardError::Locked { state: state.clone(), lock });
             }
             return what(&mut Terminal { link: &mut InFolder { card, rng } });
         }
-        let wanted = self.reader.clone().unwrap_or_default();
+        let wanted = self.one.reader.clone().unwrap_or_default();
         let context = Context::establish().map_err(TerminalError::from)?;
         let readers = context.readers().map_err(TerminalError::from)?;
         let name = readers.iter().find(|r| **r == wanted).or(readers.iter().find(|r| r.contains(&wanted)));
@@ -140,7 +153,7 @@ impl Where {
 
     /// The card as its user knows it.
     pub(crate) fn name(&self) -> String {
-        match (&self.state, &self.reader) {
+        match (&self.one.state, &self.one.reader) {
             (Some(state), _) => state.display().to_string(),
             (None, reader) => reader.clone().unwrap_or_default(),
         }

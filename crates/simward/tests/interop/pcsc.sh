@@ -15,7 +15,7 @@ apdus() {
     opensc-tool -r 0 "${arguments[@]}" 2>&1
 }
 
-rm -rf "$work"/*.state "$work/profile.toml"
+rm -rf "$work"/*.state "$work/device-keys" "$work/profile.toml"
 cat >"$work/profile.toml" <<'PROFILE'
 iccid = "8986001200000000017"
 imsi = "460001234567890"
@@ -73,7 +73,7 @@ fi
 if withdraw && grep -q stopped "$work/card.again.log"; then pass "SIGINT: stopped, exit code 0"
 else fail "SIGINT: $(cat "$work/card.again.log")"; fi
 
-# An older copy of the banks, put back, locks the card; it still answers a reset.
+# An older copy of the banks, put back, ends the card: its keys are destroyed. It still answers a reset.
 mkdir -p "$work/old" && cp "$work/card.state/bank-a" "$work/card.state/bank-b" "$work/old/"
 insert card.before
 said=$(apdus 00:20:00:01:08:39:39:39:39:FF:FF:FF:FF)
@@ -83,7 +83,7 @@ cp "$work/old/bank-a" "$work/old/bank-b" "$work/card.state/"
 insert card.rolled-back
 said=$(apdus 00:20:00:01)
 if grep -q 'SW1=0x6F, SW2=0x00' <<<"$said" && grep -q 'rollback: the log ends at' "$work/card.rolled-back.log"; then
-    pass "rollback: locked, with its ATR ($(grep -o 'rollback: the log[^;]*' "$work/card.rolled-back.log"))"
+    pass "rollback: terminated, with its ATR ($(grep -o 'rollback: the log[^.]*' "$work/card.rolled-back.log"))"
 else
     fail "rollback: $said $(cat "$work/card.rolled-back.log")"
 fi

@@ -37,6 +37,7 @@ mount -t tmpfs tmpfs /run && mkdir -p /run/pcscd /run/work && mount --bind "$2" 
     && touch /run/simward && mount --bind "$1" /run/simward && mount -t tmpfs tmpfs /tmp \
     || { fail "no /run and /tmp of our own"; exit; }
 simward=/run/simward work=/run/work
+export SIMWARD_DEVICE_KEYS=$work/device-keys
 cd "$work" || exit
 
 # Tries a command for ten seconds until it succeeds.
