@@ -121,6 +121,8 @@ pub enum Stream {
     Network = 2,
     /// A short message on its way to the number.
     Message = 3,
+    /// An alarm that its owner should see.
+    Alarm = 4,
 }
 
 /// Something that happened about a number, sealed by whoever wrote it.

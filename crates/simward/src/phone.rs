@@ -30,6 +30,13 @@ pub(crate) enum Attach {
     RefusedByCard(u16),
 }
 
+impl Attach {
+    /// Whether the network turned the phone away.
+    pub(crate) const fn by_network(&self) -> bool {
+        matches!(self, Self::RefusedByNetwork(_))
+    }
+}
+
 /// Where a phone is, and what it is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings {
@@ -135,6 +142,8 @@ impl Radio {
         at: Surroundings,
     ) -> Result<Attach, PhoneError> {
         let Surroundings { imei, plmn, area } = at;
+        // AUTHENTICATE is the USIM's, wherever in the card its user was last.
+        card.select_usim()?;
         self.send(&Uplink::Attach { imsi, imei, plmn, area })?;
         loop {
             match self.answer()? {

@@ -3,6 +3,8 @@
 use super::Node;
 use super::deeds::Stated;
 use deed::event::{AsOf, Body};
+use deed::record::{Change, Intent};
+use deed::state::bit;
 use operator::Refusal;
 use operator::store::{Changes, Key, Outcome, RecordRow, Row, Stream, Write};
 use serde::Serialize;
@@ -10,6 +12,10 @@ use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 use wire::{Msisdn, UnixTime};
 
+/// How long a request from the portal stays open.
+const OPEN_FOR: u64 = 20 * 86_400;
+/// Why a line was suspended, as event 6 writes it.
+const LOST: u64 = 1;
 /// Why a signed-in owner's objection was made, as event 4 writes it.
 const NOT_ME: u64 = 1;
 
@@ -86,6 +92,21 @@ impl Node {
     /// A signed-in owner says of a request: not me. The owner's desk objects for him; it can only strengthen.
     pub fn stop(&mut self, number: &Msisdn, request: deed::Digest) -> Result<Stated, Refusal> {
         self.by_desk(number, &Body::Vetoed { request, reason: NOT_ME })
+    }
+
+    /// A signed-in owner suspends the line (挂失): the owner's desk holds it for him.
+    pub fn suspend(&mut self, number: &Msisdn) -> Result<Stated, Refusal> {
+        let held = Body::Held { bits: vec![bit::SERVICE], silenced: Vec::new(), reason: LOST };
+        self.by_desk(number, &held)
+    }
+
+    /// A signed-in owner asks to resume (解挂). It is only asked for: the owner's keys agree on the move page, and a wait
+    /// follows.
+    pub fn ask_to_resume(&mut self, number: &Msisdn) -> Result<(), Refusal> {
+        let (number, now) = (*number, self.witnessed.0);
+        let change = Change::ClearHolds { bits: vec![bit::SERVICE] };
+        let intent = Intent { change, number, not_before: now, expiry: now + OPEN_FOR, over: None };
+        self.request(&number, intent).map(drop)
     }
 
     fn by_desk(&mut self, number: &Msisdn, body: &Body) -> Result<Stated, Refusal> {

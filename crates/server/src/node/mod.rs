@@ -38,7 +38,7 @@ use operator::auc::Memory;
 use operator::consent::Signers;
 use operator::log::Log;
 use operator::pins::{Followed, PinChange, Pins};
-use operator::store::{AlarmRow, Changes, LeafRow, Store, Write};
+use operator::store::{ALARM_AGAIN, AlarmRow, Changes, LeafRow, Store, Stream, Write};
 use operator::witness::Witness;
 use rand_chacha::ChaCha20Rng;
 use std::collections::HashMap;
@@ -220,6 +220,23 @@ impl Node {
     fn store_pins(&mut self, changes: Changes) -> Result<(), Refusal> {
         self.pin_store.commit(&[changes])?;
         Ok(())
+    }
+
+    /// Raises an alarm about a number, and lets its owner see it, each kind once a day.
+    fn alarm_about(&mut self, number: &Msisdn, alarm: &AlarmRow) {
+        self.alarm(&alarm.code, &alarm.text);
+        let now = self.clock.now();
+        let told = match self.alarms_about(number) {
+            Ok(told) => told,
+            Err(refusal) => return tracing::error!(%refusal, "the owner could not be told of an alarm"),
+        };
+        if told.iter().any(|(at, code)| *code == alarm.code && now.since(*at) < ALARM_AGAIN) {
+            return;
+        }
+        let record = self.record(Stream::Alarm, *number, &alarm.code);
+        if let Err(refusal) = self.write_door(vec![record]) {
+            tracing::error!(%refusal, "the owner could not be told of an alarm");
+        }
     }
 
     /// Raises an alarm: in the log at once, in the database if that still works.

@@ -11,7 +11,7 @@ use deed::record::FactorId;
 use deed::{Digest, State};
 use operator::Refusal;
 use operator::pins::Served;
-use operator::store::{AlarmRow, Key, NoticeRow, Row};
+use operator::store::{AlarmRow, Key, NoticeRow, Row, Stream};
 use wire::{Imsi, Msisdn, UnixTime};
 
 impl Node {
@@ -97,6 +97,12 @@ impl Node {
     /// A number's notices.
     pub fn notices(&mut self, number: &Msisdn) -> Result<Vec<NoticeRow>, Refusal> {
         Ok(self.database.notices(number)?)
+    }
+
+    /// The short names of alarms about a number, with their times, newest first, at most ten.
+    pub fn alarms_about(&mut self, number: &Msisdn) -> Result<Vec<(UnixTime, String)>, Refusal> {
+        let rows: Vec<(u64, UnixTime, String)> = self.records(Stream::Alarm, number, 10)?;
+        Ok(rows.into_iter().rev().map(|(_, at, code)| (at, code)).collect())
     }
 
     /// All alarms.

@@ -5,6 +5,7 @@
 
 use super::Node;
 use super::heard::Heard;
+use deed::defence::{Defence, stands};
 use operator::Refusal;
 use operator::message::{KEPT, MAX_TEXT, Queued, Route, deliver, route};
 use operator::pins::Served;
@@ -77,7 +78,7 @@ impl Node {
         let here = here.map(|p| p.seen.clone());
         let before = if here.is_some() { here.clone() } else { self.last_seen(&number)? };
         for alarm in alarms(&number, before.as_ref(), here.is_some(), &seen) {
-            self.alarm(&alarm.code, &alarm.text);
+            self.alarm_about(&number, &alarm);
         }
         let record = self.record(Stream::Network, number, &Visit::of(&seen, "attached"));
         self.write_door(vec![record])?;
@@ -146,7 +147,7 @@ impl Node {
         let now = self.clock.now();
         // Whatever cannot be coded is refused here, and not when nobody is left to be told.
         deliver(message, now, 0)?;
-        let posted = match route(&self.pins, number, message.application, self.witnessed) {
+        let posted = match self.route(number, message.application) {
             Route::Nowhere => return Err(super::deeds::unknown()),
             Route::HeldUntil(until) => Posted::Held(Some(until)),
             Route::Held => Posted::Held(None),
@@ -162,6 +163,13 @@ impl Node {
         Ok(posted)
     }
 
+    fn route(&mut self, number: &Msisdn, application: bool) -> Route {
+        if !stands(Defence::ResolveFromPins) {
+            return self.resolve(number).map_or(Route::Nowhere, Route::Card);
+        }
+        route(&self.pins, number, application, self.witnessed)
+    }
+
     /// Tries what waits for a number: gone too long is forgotten, held stays, the rest goes to the card the pins name.
     pub(super) fn try_messages(&mut self, number: &Msisdn) -> Result<(), Refusal> {
         let now = self.clock.now();
@@ -173,7 +181,7 @@ impl Node {
                 continue;
             }
             left = true;
-            let Route::Card(imsi) = route(&self.pins, number, message.application, self.witnessed) else {
+            let Route::Card(imsi) = self.route(number, message.application) else {
                 continue;
             };
             let Some(phone) = self.attachments.phones.get_mut(&imsi) else { continue };

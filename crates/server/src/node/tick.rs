@@ -166,7 +166,7 @@ impl Node {
         let events = deed.map_or(Ok(Vec::new()), |deed| self.database.events(&deed))?;
         let claims = Claims { number: *number, row, card, events: &events };
         for alarm in compare(&self.pins, &self.pins.keys().kek, &claims, now) {
-            self.alarm(&alarm.code, &alarm.text);
+            self.alarm_about(number, &alarm);
         }
         Ok(())
     }

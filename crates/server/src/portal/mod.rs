@@ -104,6 +104,8 @@ pub fn router(node: Handle, port: u16, move_origin: &str) -> Result<Router, Port
         .route("/sign-in/finish", post(passkey::sign_in_finish))
         .route("/sign-out", post(session::sign_out))
         .route("/stop", post(pages::stop))
+        .route("/suspend", post(pages::suspend))
+        .route("/resume", post(pages::resume))
         .route("/live", get(live::live))
         .route("/language", get(words::choose))
         .route("/static/{file}", get(pages::file))

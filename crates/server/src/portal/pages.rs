@@ -90,6 +90,9 @@ struct Status {
     served: String,
     card: String,
     codes_held_until: Option<Moment>,
+    seen: Option<Seen>,
+    attached: bool,
+    alarms: Vec<Line>,
     pending: Option<Pending>,
     notices: Vec<Line>,
     test_deed: bool,
@@ -101,12 +104,36 @@ struct Line {
     code: String,
 }
 
+/// Where the card was last seen.
+struct Seen {
+    at: Moment,
+    plmn: String,
+    area: String,
+    imei: String,
+}
+
+impl From<operator::presence::Seen> for Seen {
+    fn from(seen: operator::presence::Seen) -> Self {
+        let plmn = seen.plmn.to_string();
+        let imei = seen.imei.to_string();
+        Self {
+            at: Moment(seen.at.0),
+            plmn: format!("{}-{}", seen.plmn.country(), plmn.get(3..).unwrap_or_default()),
+            area: format!("{:04X}", seen.area),
+            imei: ending(&imei),
+        }
+    }
+}
+
 impl Status {
     fn of(node: &mut Node, number: &Msisdn, move_origin: &str) -> Result<Self, Refusal> {
         let live = node.is_live();
         let pin = node.pin(number)?;
         let ready = pin.state.live.as_ref().and_then(|live| node.ready_at(&live.head));
         let view = NumberView::of(pin, node.witnessed(), live, ready);
+        let (seen, attached) = (node.last_seen(number)?.map(Seen::from), node.is_attached(number));
+        let alarms = node.alarms_about(number)?.into_iter();
+        let alarms = alarms.map(|(at, code)| Line { at: Moment(at.0), code }).collect();
         let mut notices = node.notices(number)?;
         notices.reverse();
         notices.truncate(5);
@@ -115,6 +142,9 @@ impl Status {
             card: ending(&view.iccid),
             pending: Pending::of(&view),
             served: view.served,
+            seen,
+            attached,
+            alarms,
             codes_held_until: view.sms_held_until.map(Moment),
             notices: notices.into_iter().map(|n| Line { at: Moment(n.at.0), code: n.code }).collect(),
             test_deed: view.test_deed,
@@ -153,12 +183,22 @@ struct Visit {
     what: SignIn,
 }
 
+/// A card at the network.
+struct Arrival {
+    at: Moment,
+    ok: bool,
+    outcome: String,
+    place: Seen,
+    card: String,
+}
+
 #[derive(Template)]
 #[template(path = "history.html")]
 struct HistoryPage<'a> {
     frame: Frame<'a>,
     w: Speaker<'a>,
     visits: Vec<Visit>,
+    arrivals: Vec<Arrival>,
 }
 
 struct Key {
@@ -212,6 +252,8 @@ pub(super) async fn home(State(portal): Shared, headers: HeaderMap, Query(said):
         Some("stopped") => Some("said-stopped"),
         Some("too-late") => Some("said-too-late"),
         Some("nothing") => Some("said-nothing"),
+        Some("suspended") => Some("said-suspended"),
+        Some("asked") => Some("said-asked"),
         _ => None,
     };
     match status {
@@ -242,15 +284,29 @@ pub(super) async fn begin(State(portal): Shared, headers: HeaderMap) -> Response
 pub(super) async fn history(State(portal): Shared, headers: HeaderMap) -> Response {
     let w = portal.speaker(&headers);
     let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
-    let visits = portal.node.run(move |node| node.records(Stream::SignIn, &session.number, LINES)).await;
-    match visits {
-        Ok(mut visits) => {
+    let records = portal.node.run(move |node| {
+        let number = &session.number;
+        Ok((node.records(Stream::SignIn, number, LINES)?, node.records(Stream::Network, number, LINES)?))
+    });
+    match records.await {
+        Ok((mut visits, mut arrivals)) => {
             visits.reverse();
+            arrivals.reverse();
             let visits = visits.into_iter().map(|(_, at, what)| Visit { at: Moment(at.0), what }).collect();
-            page(&HistoryPage { frame: Frame { w, path: "/history", signed_in: true }, w, visits })
+            let arrivals = arrivals.into_iter().filter_map(|(_, at, what)| arrival(at, what)).collect();
+            let frame = Frame { w, path: "/history", signed_in: true };
+            page(&HistoryPage { frame, w, visits, arrivals })
         }
         Err(refusal) => failed(&refusal),
     }
+}
+
+fn arrival(at: wire::UnixTime, what: operator::presence::Visit) -> Option<Arrival> {
+    let place = what.seen(at)?.into();
+    let card = format!("…{}", what.imsi.get(what.imsi.len().saturating_sub(4)..).unwrap_or_default());
+    let known = ["attached", "suspended", "replaced", "sleeping", "unknown", "wrong-response", "card"];
+    let outcome = known.into_iter().find(|known| *known == what.outcome).unwrap_or("refused");
+    Some(Arrival { at: Moment(at.0), ok: outcome == "attached", outcome: outcome.into(), place, card })
 }
 
 pub(super) async fn security(State(portal): Shared, headers: HeaderMap) -> Response {
@@ -289,6 +345,26 @@ pub(super) async fn stop(State(portal): Shared, headers: HeaderMap, Form(form): 
         Err(_) => "nothing",
     };
     Redirect::to(&format!("/?said={said}")).into_response()
+}
+
+/// Phone gone: one tap, at once.
+pub(super) async fn suspend(State(portal): Shared, headers: HeaderMap) -> Response {
+    let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
+    match portal.node.run(move |node| node.suspend(&session.number)).await {
+        Ok(_) => Redirect::to("/?said=suspended").into_response(),
+        Err(Refusal::Broken(why)) => failed(&Refusal::Broken(why)),
+        Err(_) => Redirect::to("/?said=nothing").into_response(),
+    }
+}
+
+/// Asks to resume; agreeing is for the move page.
+pub(super) async fn resume(State(portal): Shared, headers: HeaderMap) -> Response {
+    let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
+    match portal.node.run(move |node| node.ask_to_resume(&session.number)).await {
+        Ok(()) => Redirect::to("/?said=asked").into_response(),
+        Err(Refusal::Broken(why)) => failed(&Refusal::Broken(why)),
+        Err(_) => Redirect::to("/?said=nothing").into_response(),
+    }
 }
 
 /// The portal's own files.

@@ -99,7 +99,7 @@ pub(super) fn by_a_blank_card(cast: &mut Cast) -> Result<(), DemoError> {
     cast.report.attack(Attack {
         name: "blank-card",
         words: "thief's card, drawn from the stock, tries to attach",
-        refused: outcome == Attach::RefusedByNetwork,
+        refused: outcome.by_network(),
         reason,
         why: "no number's deed names this card",
     });
@@ -213,8 +213,7 @@ pub(super) fn by_a_new_history(cast: &mut Cast) -> Result<(), DemoError> {
     edit(&database(cast), &sql)?;
     cast.stage.stop();
     cast.stage.start()?;
-    let refused =
-        still_the_owners(cast, "history")? && cast.blank_phone.attach()? == Attach::RefusedByNetwork;
+    let refused = still_the_owners(cast, "history")? && cast.blank_phone.attach()?.by_network();
     cast.report.attack(Attack {
         name: "history-replaced",
         words: "insider replaces the whole history by a freshly signed one",
@@ -316,7 +315,7 @@ pub(super) fn by_the_stolen_phone(cast: &mut Cast) -> Result<(), DemoError> {
     );
     let request = digest(&asked.request.unwrap_or_default())?;
     by_the_clock(cast, &blank)?;
-    let receipt = cast.object(&mut sheet, &Body::Vetoed { request, reason: 1 })?;
+    let in_time = cast.object(&mut sheet, &Body::Vetoed { request, reason: 1 })?;
     cast.report.step(
         "owner",
         "hands in a veto signed with the sheet",
@@ -331,7 +330,7 @@ pub(super) fn by_the_stolen_phone(cast: &mut Cast) -> Result<(), DemoError> {
     cast.report.attack(Attack {
         name: "veto-dropped",
         words: "server drops the owner's veto and commits a day later",
-        refused: receipt.in_time && unmoved && reason.is_some(),
+        refused: in_time && unmoved && reason.is_some(),
         reason: reason.unwrap_or_default(),
         why: "an objection is valid without the chain and acts at the last hop",
     });
@@ -495,7 +494,7 @@ pub(super) fn by_yesterdays_copy(
     cast.report.attack(Attack {
         name: "pins-restored",
         words: "pins restored from yesterday's copy, before the move",
-        refused: old == Attach::RefusedByNetwork && new == Attach::Attached,
+        refused: old.by_network() && new == Attach::Attached,
         reason,
         why: "on start the witnessed log is followed to its newest leaf",
     });
@@ -508,7 +507,7 @@ pub(super) fn by_yesterdays_copy(
     cast.report.attack(Attack {
         name: "all-restored",
         words: "pins and database both restored from yesterday's copy",
-        refused: old == Attach::RefusedByNetwork,
+        refused: old.by_network(),
         reason,
         why: "witnesses remember a larger log: nobody is served from an old one",
     });

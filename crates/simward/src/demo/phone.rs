@@ -1,38 +1,40 @@
-//! A phone: a card in process, and the datagram socket by which it reaches the authentication centre.
-//!
-//! The phone compares the card's RES with the XRES it was given, as an EAP server would.
+//! A phone in the play: a card in memory, attached by the node's radio door.
 
+use crate::card::terminal::{Link, Terminal, TerminalError};
+use crate::phone::{PhoneError, Radio, Surroundings, take_messages};
 use card::medium::{Counter, Memory};
 use card::{Card, Profile};
 use keys::Secret;
 use rand_chacha::ChaCha20Rng;
 use std::io;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wire::Imsi;
 
-/// AID of a USIM (TS 31.102 Annex A): enough of it to select the first one.
-const USIM: [u8; 7] = [0xA0, 0, 0, 0, 0x87, 0x10, 0x02];
+pub(crate) use crate::phone::Attach;
 
-/// What became of an attempt to attach.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Attach {
-    /// The card answered as the network expected.
-    Attached,
-    /// The authentication centre gives this card nothing.
-    RefusedByNetwork,
-    /// The card gives nothing away.
-    RefusedByCard(u16),
+/// How long a phone listens for a message that was said to be sent.
+const SOON: Duration = Duration::from_secs(2);
+
+/// A card that has power.
+struct Powered {
+    card: Card<Memory, Counter>,
+    rng: ChaCha20Rng,
+}
+
+impl Link for Powered {
+    fn transmit(&mut self, apdu: &[u8]) -> Result<Vec<u8>, TerminalError> {
+        Ok(self.card.transmit(apdu, &mut self.rng))
+    }
 }
 
 /// A phone with a card in it.
 pub(crate) struct Phone {
-    card: Card<Memory, Counter>,
+    card: Powered,
     profile: Profile,
-    socket: UnixDatagram,
-    gateway: PathBuf,
-    rng: ChaCha20Rng,
+    network: PathBuf,
+    radio: Option<Radio>,
+    at: Surroundings,
 }
 
 fn broken(what: impl std::fmt::Display) -> io::Error {
@@ -40,20 +42,19 @@ fn broken(what: impl std::fmt::Display) -> io::Error {
 }
 
 impl Phone {
-    /// Personalises a fresh card and puts it into a phone.
+    /// Personalises a fresh card and puts it into a phone; `serial` tells phones apart.
     pub(crate) fn new(
         profile: Profile,
-        folder: &Path,
-        gateway: &Path,
-        name: &str,
+        network: &Path,
+        serial: u8,
         mut rng: ChaCha20Rng,
     ) -> io::Result<Self> {
         let device_key = Secret::random(&mut rng);
         let card = Card::personalise(Memory::new(), Counter(0), device_key, &profile, &mut rng)
             .map_err(|e| broken(format!("{e:?}")))?;
-        let socket = UnixDatagram::bind(folder.join(format!("{name}.sock")))?;
-        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-        Ok(Self { card, profile, socket, gateway: gateway.to_path_buf(), rng })
+        let imei = format!("4901542032375{:02}", serial % 100).parse().map_err(broken)?;
+        let at = Surroundings { imei, plmn: "46000".parse().map_err(broken)?, area: 1 };
+        Ok(Self { card: Powered { card, rng }, profile, network: network.into(), radio: None, at })
     }
 
     /// Its card's IMSI.
@@ -61,69 +62,75 @@ impl Phone {
         self.profile.imsi
     }
 
-    /// Switches on, enters the PIN and authenticates once; a card that is ahead resynchronises the centre first.
+    /// Whether it was told to be served, and nothing since.
+    pub(crate) const fn is_attached(&self) -> bool {
+        self.radio.is_some()
+    }
+
+    /// Switches on, enters the PIN and attaches.
     pub(crate) fn attach(&mut self) -> io::Result<Attach> {
-        self.attach_with(Some(*self.profile.pin.danger_expose()))
+        let pin = self.profile.pin.clone();
+        self.attach_with(Some(&pin))
     }
 
     /// The same with another PIN, or with none.
-    pub(crate) fn attach_with(&mut self, pin: Option<[u8; 8]>) -> io::Result<Attach> {
-        self.card.reset();
-        for _ in 0..2 {
-            let answer = self.ask(&format!("AKA-REQ-AUTH {}", self.imsi()))?;
-            let fields: Vec<Vec<u8>> =
-                answer.split(' ').skip(2).filter_map(|f| hex::decode(f).ok()).collect();
-            let [rand, autn, _ik, _ck, xres] = fields.as_slice() else { return Ok(Attach::RefusedByNetwork) };
-            let select = [&[0x00, 0xA4, 0x04, 0x0C, 7][..], &USIM].concat();
-            self.transmit(&select)?;
-            if let Some(pin) = pin {
-                let (_, status) = self.transmit(&[&[0x00, 0x20, 0x00, 0x01, 8][..], &pin].concat())?;
-                if status != 0x9000 {
-                    return Ok(Attach::RefusedByCard(status));
+    pub(crate) fn attach_with(&mut self, pin: Option<&card::Code>) -> io::Result<Attach> {
+        self.radio = None;
+        self.card.card.reset();
+        let mut card = Terminal::over(&mut self.card);
+        card.select_usim().map_err(broken)?;
+        if let Some(pin) = pin {
+            match card.verify(pin, true) {
+                Ok(()) => {}
+                Err(TerminalError::WrongCode { left, .. }) => {
+                    return Ok(Attach::RefusedByCard(0x63c0 | u16::from(left)));
                 }
-            }
-            let apdu = [&[0x00, 0x88, 0x00, 0x81, 34, 16][..], rand, &[16], autn].concat();
-            let (data, status) = self.transmit(&apdu)?;
-            match data.as_slice() {
-                [0xDB, 8, rest @ ..] if rest.get(..8) == Some(xres.as_slice()) => {
-                    return Ok(Attach::Attached);
-                }
-                [0xDC, 14, auts @ ..] => {
-                    let auts =
-                        format!("AKA-AUTS {} {} {}", self.imsi(), hex::encode(auts), hex::encode(rand));
-                    self.socket.send_to(auts.as_bytes(), &self.gateway)?;
-                }
-                _ => return Ok(Attach::RefusedByCard(status)),
+                Err(error) => return Err(broken(error)),
             }
         }
-        Ok(Attach::RefusedByCard(0x9862))
+        let mut radio = Radio::tune(&self.network)?;
+        let outcome = radio.attach(&mut card, self.profile.imsi, self.at).map_err(broken)?;
+        if outcome == Attach::Attached {
+            self.radio = Some(radio);
+        }
+        Ok(outcome)
+    }
+
+    /// The messages that have come since it was last asked, out of the card's own EF_SMS. `expected`: one was sent just now.
+    pub(crate) fn inbox(&mut self, expected: bool) -> io::Result<Vec<String>> {
+        let mut card = Terminal::over(&mut self.card);
+        let mut patience = if expected { SOON } else { Duration::ZERO };
+        while let Some(radio) = &mut self.radio {
+            match radio.message(&mut card, patience) {
+                Ok(Some(_)) => patience = Duration::ZERO,
+                Ok(None) => break,
+                // Released, or the network is gone: a phone attaches again when it likes.
+                Err(PhoneError::Refused(_) | PhoneError::Network(_)) => self.radio = None,
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        take_messages(&mut card).map_err(broken)
+    }
+
+    /// Sends a text, if it is attached.
+    pub(crate) fn send(&mut self, to: &wire::Msisdn, text: &str) -> Result<(), PhoneError> {
+        let not_attached = || PhoneError::Refused("the phone is not attached".into());
+        self.radio.as_mut().ok_or_else(not_attached)?.send_text(to, text)
     }
 
     /// Disables the PIN (TS 102 221 §11.1.12).
     #[cfg(all(test, feature = "danger_switches"))]
     pub(crate) fn disable_pin(&mut self) -> io::Result<()> {
-        self.card.reset();
+        self.card.card.reset();
         let pin = *self.profile.pin.danger_expose();
-        match self.transmit(&[&[0x00, 0x26, 0x00, 0x01, 8][..], &pin].concat())? {
-            (_, 0x9000) => Ok(()),
-            (_, status) => Err(broken(format!("the PIN stays on: {status:04x}"))),
+        let select = [&[0x00, 0xA4, 0x04, 0x0C, 7][..], &[0xA0, 0, 0, 0, 0x87, 0x10, 0x02]].concat();
+        let disable = [&[0x00, 0x26, 0x00, 0x01, 8][..], &pin].concat();
+        for apdu in [select, disable] {
+            match self.card.transmit(&apdu).map_err(broken)?.as_slice() {
+                [.., 0x90, 0x00] => {}
+                other => return Err(broken(format!("the PIN stays on: {other:02x?}"))),
+            }
         }
-    }
-
-    fn ask(&self, request: &str) -> io::Result<String> {
-        self.socket.send_to(request.as_bytes(), &self.gateway)?;
-        let mut buffer = [0; 1024];
-        let n = self.socket.recv(&mut buffer)?;
-        String::from_utf8(buffer.get(..n).unwrap_or_default().to_vec()).map_err(broken)
-    }
-
-    /// One APDU, and GET RESPONSE where T=0 wants it (TS 102 221 §7.3.1.1.5).
-    fn transmit(&mut self, apdu: &[u8]) -> io::Result<(Vec<u8>, u16)> {
-        let mut response = self.card.transmit(apdu, &mut self.rng);
-        if let [0x61, length] = response[..] {
-            response = self.card.transmit(&[0x00, 0xC0, 0x00, 0x00, length], &mut self.rng);
-        }
-        let (data, status) = response.split_last_chunk::<2>().ok_or_else(|| broken("the card was silent"))?;
-        Ok((data.to_vec(), u16::from_be_bytes(*status)))
+        Ok(())
     }
 }

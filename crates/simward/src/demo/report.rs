@@ -29,12 +29,33 @@ pub(crate) struct Report {
     pub(crate) stolen_code_minutes: u64,
     /// Minutes in which the rightful owner could not receive.
     pub(crate) no_service_minutes: u64,
+    /// Codes that a bank posted to the number.
+    pub(crate) codes: Codes,
+}
+
+/// What became of the codes that a bank posted to the number.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub(crate) struct Codes {
+    /// All of them.
+    pub(crate) posted: u64,
+    /// Out of the card in the owner's phone.
+    pub(crate) read_by_owner: u64,
+    /// Held for a while because the number had just changed its SIM.
+    pub(crate) held: u64,
+    /// Out of any other phone.
+    pub(crate) read_by_thief: u64,
 }
 
 impl Report {
     /// Nothing yet.
-    pub(crate) const fn new(json: bool) -> Self {
-        Self { json, attacks: Vec::new(), stolen_code_minutes: 0, no_service_minutes: 0 }
+    pub(crate) fn new(json: bool) -> Self {
+        Self {
+            json,
+            attacks: Vec::new(),
+            stolen_code_minutes: 0,
+            no_service_minutes: 0,
+            codes: Codes::default(),
+        }
     }
 
     /// Something that happened, and who did it.
@@ -60,7 +81,9 @@ impl Report {
 
     /// Whether everything went as it must.
     pub(crate) fn good(&self) -> bool {
-        self.attacks.iter().all(|a| a.refused) && self.stolen_code_minutes == 0
+        self.attacks.iter().all(|a| a.refused)
+            && self.stolen_code_minutes == 0
+            && self.codes.read_by_thief == 0
     }
 
     /// The table and the two figures.
@@ -72,6 +95,7 @@ impl Report {
                 refused,
                 stolen_code_minutes: self.stolen_code_minutes,
                 no_service_minutes: self.no_service_minutes,
+                codes: self.codes,
             };
             return print_line(&SummaryLine { summary });
         }
@@ -82,6 +106,10 @@ impl Report {
         }
         println!();
         println!("    {refused} of {} attacks refused (test deed)", self.attacks.len());
+        let Codes { posted, read_by_owner, held, read_by_thief } = self.codes;
+        println!(
+            "    {posted} codes posted: the owner read {read_by_owner}, {held} were held for a while, the thief read {read_by_thief}"
+        );
         println!(
             "    stolen-code minutes: {} · no-service minutes: {}",
             self.stolen_code_minutes, self.no_service_minutes
@@ -107,6 +135,7 @@ struct Summary {
     refused: usize,
     stolen_code_minutes: u64,
     no_service_minutes: u64,
+    codes: Codes,
 }
 
 fn print_line(line: &impl Serialize) {

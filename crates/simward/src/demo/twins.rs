@@ -69,12 +69,11 @@ fn a_clerk_moves_numbers_where_a_desk_counts_as_a_place() {
 fn a_blank_card_attaches_once_a_deed_names_it() {
     let _guard = without(Defence::DeskToken);
     danger_all_on();
-    let (folder, cast) = cast();
+    let (_folder, cast) = cast();
     let number = "8613700137000".parse().unwrap();
     let (_, profile) = issue_to(cast.stage.api().unwrap(), &number, &mut seeded().unwrap()).unwrap();
-    let gateway = cast.stage.gateway();
-    let mut phone =
-        super::phone::Phone::new(profile, folder.path(), &gateway, "named", seeded().unwrap()).unwrap();
+    let radio = cast.stage.radio();
+    let mut phone = super::phone::Phone::new(profile, &radio, 9, seeded().unwrap()).unwrap();
     assert_eq!(phone.attach().unwrap(), Attach::Attached);
 }
 
