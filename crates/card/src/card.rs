@@ -6,6 +6,7 @@ use crate::content::{read_binary, read_record, update_binary, update_record};
 use crate::files::{Ef, read_iccid};
 use crate::log::{Lock, Log, Opened};
 use crate::medium::{Anchor, Fault, Medium};
+use crate::ota::envelope;
 use crate::pin::pin;
 use crate::profile::Profile;
 use crate::select::{select, status};
@@ -225,6 +226,7 @@ fn run<M: Medium, A: Anchor>(
         ) => pin(command, live, session, rng),
         (Class::Interindustry, Ins::AUTHENTICATE) => authenticate(command, live, session, rng),
         (Class::Interindustry, Ins::MANAGE_CHANNEL) => Err(Status::CHANNEL_NOT_SUPPORTED),
+        (Class::Uicc, Ins::ENVELOPE) => envelope(command, live, session, rng),
         (Class::Uicc, Ins::STATUS) => status(command, &live.state, session),
         // What the terminal can do changes nothing here: there is no toolkit and one interface.
         (Class::Uicc, Ins::TERMINAL_PROFILE | Ins::TERMINAL_CAPABILITY) => Ok(Answer::Done),

@@ -322,12 +322,13 @@ fn msisdn(msisdn: &Msisdn) -> Vec<u8> {
 
 /// Services of the USIM Service Table (TS 31.102 §4.2.8): 10 short message storage, 12 short message parameters, 19
 /// service provider name, 27 GSM access, 33 (always set), 38 GSM security context, 85 EPS mobility management
-/// information, and 21 where there is an MSISDN. 1, the local phone book, would be one inside the USIM; EF.ADN under
+/// information, 21 where there is an MSISDN, and 28, data download via SMS-PP, where there are keys for it. 1, the local phone book, would be one inside the USIM; EF.ADN under
 /// DF.TELECOM has no service here.
 fn services(profile: &Profile) -> Vec<u8> {
     let mut table = vec![0; 17];
     let number = profile.msisdn.map(|_| 21);
-    for service in [10usize, 12, 19, 27, 33, 38, 85].into_iter().chain(number) {
+    let download = profile.ota.as_ref().map(|_| 28);
+    for service in [10usize, 12, 19, 27, 33, 38, 85].into_iter().chain(number).chain(download) {
         if let Some(octet) = table.get_mut((service - 1) / 8) {
             *octet |= 1 << ((service - 1) % 8);
         }

@@ -22,6 +22,7 @@ mod fcp;
 mod files;
 mod log;
 pub mod medium;
+mod ota;
 mod pin;
 mod profile;
 mod select;

@@ -4,6 +4,7 @@ use crate::Code;
 use core::fmt;
 use keys::Secret;
 use keys::milenage::Milenage;
+use keys::ota::OtaKeys;
 use wire::{Iccid, Imsi, Msisdn};
 
 /// How many digits of the IMSI are the mobile network code (TS 31.102 §4.2.18, EF.AD octet 4).
@@ -38,6 +39,8 @@ pub struct Profile {
     pub msisdn: Option<Msisdn>,
     /// The number's deed, for EF.DEED.
     pub deed_id: Option<[u8; 32]>,
+    /// Keys of remote management over short messages; without them the card has none.
+    pub ota: Option<OtaKeys>,
 }
 
 impl Profile {

@@ -2,6 +2,7 @@
 
 use crate::credential::Which;
 use crate::files::{Access, Dir, Ef};
+use crate::ota::Assembly;
 use crate::state::State;
 use alloc::vec::Vec;
 
@@ -17,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) application: bool,
     /// Data waiting for GET RESPONSE.
     pub(crate) pending: Vec<u8>,
+    /// Parts of a packet that goes on.
+    pub(crate) assembly: Option<Assembly>,
     pin_verified: bool,
     adm_verified: bool,
 }
@@ -30,6 +33,7 @@ impl Session {
             record: 0,
             application: false,
             pending: Vec::new(),
+            assembly: None,
             pin_verified: false,
             adm_verified: false,
         }

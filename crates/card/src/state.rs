@@ -5,14 +5,19 @@ use crate::codec::{Reader, put_string};
 use crate::credential::{Check, Credential, Which};
 use crate::files::{Ef, FILES, initial};
 use crate::log::Plain;
+use crate::ota::{Ota, TRIES};
 use crate::sqn::SqnArray;
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::milenage::{Milenage, Sqn};
+use keys::ota::OtaKeys;
 use rand_core::CryptoRng;
 
 /// The format of records, first octet of a snapshot.
 const FORMAT: u8 = 1;
+/// Among the files of a snapshot: what is no file, but the state of remote management. A card without it is written as
+/// the versions before wrote it.
+const OTA: u8 = 255;
 
 /// The lasting state. K and OPc leave it only into a sealed snapshot.
 pub(crate) struct State {
@@ -22,6 +27,8 @@ pub(crate) struct State {
     credentials: [Credential; 3],
     pub(crate) sqn: SqnArray,
     files: Vec<(Ef, Vec<u8>)>,
+    /// Remote management; `None` if this card has none.
+    pub(crate) ota: Option<Ota>,
 }
 
 /// One change. A record holds several, which happen together or not at all.
@@ -37,6 +44,10 @@ pub(crate) enum Change {
     Sqn(Sqn),
     /// New octets in a file.
     File(Ef, u16, Vec<u8>),
+    /// So many wrong checksums left.
+    OtaTries(u8),
+    /// A packet with this counter was taken.
+    OtaCounter(u64),
 }
 
 impl State {
@@ -54,6 +65,7 @@ impl State {
             ],
             sqn: SqnArray::new(),
             files: FILES.iter().filter_map(|e| Some((e.ef, initial(e.ef, profile)?))).collect(),
+            ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
         }
     }
 
@@ -92,6 +104,8 @@ impl State {
                 Change::Code(which, check) => self.credential_mut(*which).check = *check,
                 Change::Enabled(enabled) => self.credential_mut(Which::Pin).enabled = *enabled,
                 Change::Sqn(sqn) => self.sqn.take(*sqn),
+                Change::OtaTries(left) => self.ota.as_mut()?.left = *left,
+                Change::OtaCounter(counter) => self.ota.as_mut()?.counter = *counter,
                 Change::File(ef, offset, bytes) => {
                     let (_, content) = self.files.iter_mut().find(|(e, _)| e == ef)?;
                     let offset = usize::from(*offset);
@@ -124,6 +138,14 @@ impl State {
             out.push(*ef as u8);
             put_string(&mut out, bytes);
         }
+        if let Some(Ota { keys, counter, left }) = &self.ota {
+            // Its length, as of a file: 16 + 16 + 8 + 1.
+            out.extend_from_slice(&[OTA, 0, 41]);
+            out.extend_from_slice(keys.kic().danger_expose());
+            out.extend_from_slice(keys.kid().danger_expose());
+            out.extend_from_slice(&counter.to_be_bytes());
+            out.push(*left);
+        }
         out
     }
 
@@ -152,14 +174,21 @@ impl State {
         for _ in 0..crate::sqn::SLOTS {
             sqn.take(Sqn::new(reader.u64()?)?);
         }
-        let mut files = Vec::new();
+        let (mut files, mut ota) = (Vec::new(), None);
         while !reader.is_empty() {
-            let ef = Ef::from_u8(reader.u8()?)?;
-            files.push((ef, reader.string()?.to_vec()));
+            match reader.u8()? {
+                OTA => ota = Some(read_ota(&mut Reader(reader.string()?))?),
+                ef => files.push((Ef::from_u8(ef)?, reader.string()?.to_vec())),
+            }
         }
         let milenage = Milenage::new(&k, &opc);
-        Some(Self { k, opc, milenage, credentials, sqn, files })
+        Some(Self { k, opc, milenage, credentials, sqn, files, ota })
     }
+}
+
+fn read_ota(reader: &mut Reader<'_>) -> Option<Ota> {
+    let keys = OtaKeys::new(Secret::new(reader.array()?), Secret::new(reader.array()?));
+    Some(Ota { keys, counter: reader.u64()?, left: reader.u8()? })
 }
 
 impl Change {
@@ -183,6 +212,11 @@ impl Change {
                     out.extend_from_slice(&offset.to_be_bytes());
                     put_string(&mut out, bytes);
                 }
+                Self::OtaTries(left) => out.extend_from_slice(&[6, *left]),
+                Self::OtaCounter(counter) => {
+                    out.push(7);
+                    out.extend_from_slice(&counter.to_be_bytes());
+                }
             }
         }
         out
@@ -201,6 +235,8 @@ impl Change {
                     let (ef, offset) = (Ef::from_u8(reader.u8()?)?, reader.u16()?);
                     Self::File(ef, offset, reader.string()?.to_vec())
                 }
+                6 => Self::OtaTries(reader.u8()?),
+                7 => Self::OtaCounter(reader.u64()?),
                 _ => return None,
             });
         }

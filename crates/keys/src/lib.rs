@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod digest;
 pub mod kdf;
 pub mod milenage;
+pub mod ota;
 pub mod paper;
 pub mod seal;
 pub mod secret;

@@ -12,6 +12,7 @@ pub mod auc;
 pub mod consent;
 pub mod log;
 pub mod message;
+pub mod ota;
 pub mod pins;
 pub mod presence;
 pub mod store;

@@ -46,6 +46,7 @@ impl Ins {
     pub const GET_RESPONSE: Self = Self(0xc0);
     pub const UPDATE_BINARY: Self = Self(0xd6);
     pub const UPDATE_RECORD: Self = Self(0xdc);
+    pub const ENVELOPE: Self = Self(0xc2);
     pub const STATUS: Self = Self(0xf2);
 }
 

@@ -7,10 +7,12 @@
 extern crate alloc;
 
 pub mod apdu;
+pub mod envelope;
 pub mod gateway;
 pub mod id;
 pub mod phonebook;
 pub mod radio;
+pub mod secured_packet;
 pub mod sms;
 pub mod time;
 pub mod tlv;

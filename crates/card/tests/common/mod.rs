@@ -5,6 +5,7 @@ use card::medium::{Anchor, Bank, Counter, Fault, Medium, Memory};
 use card::{Card, Code, MncLength, Profile};
 use keys::Secret;
 use keys::milenage::{Amf, Milenage, Sqn};
+use keys::ota::OtaKeys;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use std::cell::RefCell;
@@ -31,6 +32,10 @@ pub fn device_key() -> Secret<[u8; 32]> {
     Secret::new([0x5a; 32])
 }
 
+pub fn ota_keys() -> OtaKeys {
+    OtaKeys::new(Secret::new([0x1c; 16]), Secret::new([0x1d; 16]))
+}
+
 pub fn profile() -> Profile {
     Profile {
         iccid: "8986001200000000017".parse().unwrap(),
@@ -43,6 +48,7 @@ pub fn profile() -> Profile {
         adm1: Code::eight(ADM).unwrap(),
         msisdn: Some("8613800138000".parse().unwrap()),
         deed_id: Some([0xde; 32]),
+        ota: Some(ota_keys()),
     }
 }
 

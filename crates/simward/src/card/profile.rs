@@ -11,10 +11,13 @@
 //! adm1 = "87654321"
 //! msisdn = "8613800138000"          # optional
 //! deed_id = "64 hexadecimal digits" # optional
+//! kic = "32 hexadecimal digits"     # optional, with kid: keys of remote management over short messages
+//! kid = "32 hexadecimal digits"
 //! ```
 
 use card::{Code, MncLength, Profile};
 use keys::Secret;
+use keys::ota::OtaKeys;
 use serde::Deserialize as _;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -52,6 +55,8 @@ struct Text {
     adm1: String,
     msisdn: Option<String>,
     deed_id: Option<String>,
+    kic: Option<String>,
+    kid: Option<String>,
 }
 
 fn field<T, E: ToString>(field: &'static str, value: Result<T, E>) -> Result<T, ProfileError> {
@@ -67,7 +72,8 @@ fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Pro
 /// The fields as text. The parser's own messages quote what they stumble over, and that may be a PIN or a key: so it is
 /// asked for a table first, and each field's type is judged here.
 fn read_fields(text: &str) -> Result<Text, ProfileError> {
-    const TEXTS: [&str; 9] = ["iccid", "imsi", "k", "opc", "pin", "puk", "adm1", "msisdn", "deed_id"];
+    const TEXTS: [&str; 11] =
+        ["iccid", "imsi", "k", "opc", "pin", "puk", "adm1", "msisdn", "deed_id", "kic", "kid"];
     let table: toml::Table = toml::from_str(text).map_err(|e| {
         let at = e.span().map_or(0, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
         ProfileError::Toml(format!("not TOML, at line {at}"))
@@ -102,6 +108,14 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
         adm1: field("adm1", Code::eight(&text.adm1))?,
         msisdn: text.msisdn.map(|m| field("msisdn", m.parse())).transpose()?,
         deed_id: text.deed_id.map(|d| binary("deed_id", &d)).transpose()?,
+        ota: match (text.kic, text.kid) {
+            (Some(kic), Some(kid)) => {
+                Some(OtaKeys::new(Secret::new(binary("kic", &kic)?), Secret::new(binary("kid", &kid)?)))
+            }
+            (None, None) => None,
+            (Some(_), None) => return field("kid", Err("is missing: `kic` and `kid` come together")),
+            (None, Some(_)) => return field("kic", Err("is missing: `kic` and `kid` come together")),
+        },
     })
 }
 
@@ -127,6 +141,10 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
     }
     if let Some(deed_id) = &profile.deed_id {
         line("deed_id", &hex::encode(deed_id));
+    }
+    if let Some(keys) = &profile.ota {
+        line("kic", &hex::encode(keys.kic().danger_expose()));
+        line("kid", &hex::encode(keys.kid().danger_expose()));
     }
     let _ = writeln!(out, "mnc_length = {}", profile.mnc_length as u8);
     out
@@ -160,6 +178,8 @@ mod tests {
         adm1 = "87654321"
         msisdn = "8613800138000"
         deed_id = "dededededededededededededededededededededededededededededededede"
+        kic = "1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c"
+        kid = "1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d"
     "#;
 
     #[test]
@@ -168,7 +188,7 @@ mod tests {
             GOOD.to_owned(),
             GOOD.replace("mnc_length = 2", "mnc_length = 3").replace("\"1234\"", "\"12345678\""),
             GOOD.lines()
-                .filter(|l| !l.contains("msisdn") && !l.contains("deed_id"))
+                .filter(|l| !["msisdn", "deed_id", "kic", "kid"].iter().any(|name| l.contains(name)))
                 .collect::<Vec<_>>()
                 .join("\n"),
         ] {
@@ -198,6 +218,8 @@ mod tests {
                 "mnc_length = 2\nki = \"465b5ce8b199b49faa5f0a2ee238a6bc\"",
                 "unknown field `ki`",
             ),
+            ("kic = \"1c", "kic = \"", "field `kic`: must be 32 hexadecimal digits"),
+            ("kid = \"1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d\"", "", "field `kid`: is missing"),
             ("opc = ", "op = ", "unknown field `op`"),
             ("puk = \"12345678\"", "", "missing field `puk`"),
             ("k = \"465b5ce8b199b49faa5f0a2ee238a6bc\"", "k = \"465b5ce8b199b49faa5f0a2ee238a6bc", ""),

@@ -77,6 +77,7 @@ mod tests {
             adm1: Code::eight("87654321").unwrap(),
             msisdn: None,
             deed_id: None,
+            ota: None,
         };
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         Card::personalise(Memory::new(), Counter::default(), Secret::new([1; 32]), &profile, &mut rng)

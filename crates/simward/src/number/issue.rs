@@ -157,6 +157,7 @@ pub(crate) fn draw(
         adm1: code(Code::eight(&digits(8)))?,
         msisdn: Some(*number),
         deed_id: None,
+        ota: None,
     };
     Ok((card, profile))
 }
