@@ -11,6 +11,7 @@ use crate::pin::pin;
 use crate::profile::Profile;
 use crate::select::{select, status};
 use crate::session::Session;
+use crate::sign::perform_security_operation;
 use crate::state::{Change, State};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -225,6 +226,9 @@ fn run<M: Medium, A: Anchor>(
             Ins::VERIFY_PIN | Ins::CHANGE_PIN | Ins::DISABLE_PIN | Ins::ENABLE_PIN | Ins::UNBLOCK_PIN,
         ) => pin(command, live, session, rng),
         (Class::Interindustry, Ins::AUTHENTICATE) => authenticate(command, live, session, rng),
+        (Class::Interindustry, Ins::PERFORM_SECURITY_OPERATION) => {
+            perform_security_operation(command, live, session)
+        }
         (Class::Interindustry, Ins::MANAGE_CHANNEL) => Err(Status::CHANNEL_NOT_SUPPORTED),
         (Class::Uicc, Ins::ENVELOPE) => envelope(command, live, session, rng),
         (Class::Uicc, Ins::STATUS) => status(command, &live.state, session),

@@ -27,6 +27,7 @@ mod pin;
 mod profile;
 mod select;
 mod session;
+mod sign;
 mod sqn;
 mod state;
 

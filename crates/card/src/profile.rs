@@ -39,6 +39,8 @@ pub struct Profile {
     pub msisdn: Option<Msisdn>,
     /// The number's deed, for EF.DEED.
     pub deed_id: Option<[u8; 32]>,
+    /// The card's own signing key, a scalar of P-256: its public half stands in the deed.
+    pub card_key: Option<Secret<[u8; 32]>>,
     /// Keys of remote management over short messages; without them the card has none.
     pub ota: Option<OtaKeys>,
 }

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use keys::Secret;
 use keys::milenage::{Milenage, Sqn};
 use keys::ota::OtaKeys;
+use keys::sign::Es256Key;
 use rand_core::CryptoRng;
 
 /// The format of records, first octet of a snapshot.
@@ -18,6 +19,8 @@ const FORMAT: u8 = 1;
 /// Among the files of a snapshot: what is no file, but the state of remote management. A card without it is written as
 /// the versions before wrote it.
 const OTA: u8 = 255;
+/// And the card's own signing key.
+const CARD_KEY: u8 = 254;
 
 /// The lasting state. K and OPc leave it only into a sealed snapshot.
 pub(crate) struct State {
@@ -27,6 +30,8 @@ pub(crate) struct State {
     credentials: [Credential; 3],
     pub(crate) sqn: SqnArray,
     files: Vec<(Ef, Vec<u8>)>,
+    /// The card's own signing key; `None` if this card has none.
+    pub(crate) card_key: Option<Es256Key>,
     /// Remote management; `None` if this card has none.
     pub(crate) ota: Option<Ota>,
 }
@@ -65,6 +70,7 @@ impl State {
             ],
             sqn: SqnArray::new(),
             files: FILES.iter().filter_map(|e| Some((e.ef, initial(e.ef, profile)?))).collect(),
+            card_key: profile.card_key.as_ref().and_then(Es256Key::from_scalar),
             ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
         }
     }
@@ -138,6 +144,10 @@ impl State {
             out.push(*ef as u8);
             put_string(&mut out, bytes);
         }
+        if let Some(key) = &self.card_key {
+            out.extend_from_slice(&[CARD_KEY, 0, 32]);
+            out.extend_from_slice(key.scalar().danger_expose());
+        }
         if let Some(Ota { keys, counter, left }) = &self.ota {
             // Its length, as of a file: 16 + 16 + 8 + 1.
             out.extend_from_slice(&[OTA, 0, 41]);
@@ -174,15 +184,19 @@ impl State {
         for _ in 0..crate::sqn::SLOTS {
             sqn.take(Sqn::new(reader.u64()?)?);
         }
-        let (mut files, mut ota) = (Vec::new(), None);
+        let (mut files, mut ota, mut card_key) = (Vec::new(), None, None);
         while !reader.is_empty() {
             match reader.u8()? {
+                CARD_KEY => {
+                    let scalar = Secret::new(Reader(reader.string()?).array()?);
+                    card_key = Some(Es256Key::from_scalar(&scalar)?);
+                }
                 OTA => ota = Some(read_ota(&mut Reader(reader.string()?))?),
                 ef => files.push((Ef::from_u8(ef)?, reader.string()?.to_vec())),
             }
         }
         let milenage = Milenage::new(&k, &opc);
-        Some(Self { k, opc, milenage, credentials, sqn, files, ota })
+        Some(Self { k, opc, milenage, credentials, sqn, files, card_key, ota })
     }
 }
 

@@ -534,6 +534,17 @@ fn a_stand_by_card_sleeps_until_paper_and_the_card_itself_wake_it_on_a_suspended
     assert_eq!(state.card().unwrap().id(), spare.id());
     assert_eq!(state.slots.len(), 1);
     assert_eq!(state.standing_holds(), [] as [u64; 0], "the suspension goes with the card it was against");
+    // The sheet is not used up: with it the owner takes the stolen phone's voice away, and makes a new key.
+    let passkey = world.passkey.factor().id();
+    let silence = Body::Held { bits: vec![], silenced: vec![(passkey, 1)], reason: 1 };
+    let (deed_id, as_of) = (world.deed_id(), world.tip());
+    let proof = world.sheet.prove(&deed_id, as_of, &silence);
+    world.push(&silence, &[proof]).unwrap();
+    let theft = world.card();
+    let (deed_id, as_of) = (world.deed_id(), world.tip());
+    let body = Body::Requested { intent: world.move_to(&theft) };
+    let proof = world.passkey.prove(&deed_id, as_of, &body);
+    assert_eq!(code(world.push(&body, &[proof])), "silenced");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use crate::Secret;
 use ed25519_dalek::Signer as _;
 use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use rand_core::CryptoRng;
 
 /// Checks signatures.
@@ -110,8 +111,14 @@ impl Es256Key {
 
     /// A signature over `message`, r ‖ s, with a nonce after RFC 6979.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        let signature: p256::ecdsa::Signature = self.0.sign(message);
-        signature.to_bytes().into()
+        self.sign_digest(&crate::digest::sha256(&[message]))
+    }
+
+    /// The same over a message of which only the SHA-256 digest is here: a card is too small for the rest.
+    pub fn sign_digest(&self, digest: &[u8; 32]) -> [u8; 64] {
+        // ECDSA refuses digests shorter than half a scalar only.
+        let signature: Result<p256::ecdsa::Signature, _> = self.0.sign_prehash(digest);
+        signature.map_or([0; 64], |signature| signature.to_bytes().into())
     }
 }
 
@@ -150,6 +157,7 @@ mod tests {
         let signature = key.sign(b"statement");
         assert!(Portable.es256(&key.public(), b"statement", &signature));
         assert!(!Portable.es256(&key.public(), b"Statement", &signature));
+        assert_eq!(key.sign_digest(&crate::digest::sha256(&[b"statement"])), signature);
         for i in 0..64 {
             let mut bad = signature;
             bad[i] ^= 1;

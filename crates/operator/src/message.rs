@@ -13,13 +13,35 @@ pub const KEPT: u64 = 3 * 86_400;
 
 /// A message on its way, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Queued {
-    /// Who sent it: a name, or a number with `+`.
-    pub from: String,
-    /// What it says.
-    pub text: String,
-    /// Whether an application sent it to a person: those are held after a change of SIM.
-    pub application: bool,
+pub enum Queued {
+    /// To a person.
+    Text {
+        /// Who sent it: a name, or a number with `+`.
+        from: String,
+        /// What it says.
+        text: String,
+        /// Whether an application sent it: those are held after a change of SIM.
+        application: bool,
+    },
+    /// To the card that has this IMSI, and to no other: SMS-DELIVER TPDUs of a secured packet.
+    Card {
+        /// The card it was made for.
+        imsi: String,
+        /// Its parts.
+        tpdus: Vec<Vec<u8>>,
+    },
+}
+
+impl Queued {
+    /// A text from an application.
+    pub fn code(from: &str, text: &str) -> Self {
+        Self::Text { from: from.into(), text: text.into(), application: true }
+    }
+
+    /// Whether it is held after a change of SIM.
+    pub const fn application(&self) -> bool {
+        matches!(self, Self::Text { application: true, .. })
+    }
 }
 
 /// Where a message goes now.
@@ -49,13 +71,25 @@ pub fn route(pins: &Pins, number: &Msisdn, application: bool, now: UnixTime) -> 
     }
 }
 
-/// The TPDUs of a message, in order (TS 23.040 §9.2.2.1). `reference` marks the parts of a long one.
-pub fn deliver(message: &Queued, at: UnixTime, reference: u8) -> Result<Vec<Deliver>, Malformed> {
-    let from = match message.from.strip_prefix('+').map(str::parse::<Msisdn>) {
+/// The TPDUs of a message, in order (TS 23.040 §9.2.2.1). `reference` marks the parts of a long text.
+pub fn tpdus(message: &Queued, at: UnixTime, reference: u8) -> Result<Vec<Vec<u8>>, Malformed> {
+    match message {
+        Queued::Card { tpdus, .. } => Ok(tpdus.clone()),
+        Queued::Text { text, .. } if text.chars().count() > MAX_TEXT => {
+            Err(Malformed::new("text", "longer than ten parts carry"))
+        }
+        Queued::Text { from, text, .. } => {
+            deliver(from, text, at, reference)?.iter().map(Deliver::to_bytes).collect()
+        }
+    }
+}
+
+fn deliver(from: &str, text: &str, at: UnixTime, reference: u8) -> Result<Vec<Deliver>, Malformed> {
+    let from = match from.strip_prefix('+').map(str::parse::<Msisdn>) {
         Some(number) => Address::from(&number?),
-        None => Address::Name(message.from.clone()),
+        None => Address::Name(from.into()),
     };
-    let parts = UserData::of_text(&message.text, reference)?;
+    let parts = UserData::of_text(text, reference)?;
     let last = parts.len().saturating_sub(1);
     let part = |(i, data)| Deliver {
         more_messages: i < last,

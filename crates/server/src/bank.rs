@@ -142,6 +142,18 @@ pub struct PostedView {
     pub until: Option<u64>,
 }
 
+impl PostedView {
+    /// Of what became of it.
+    pub fn of(posted: Posted) -> Self {
+        let (state, until) = match posted {
+            Posted::Sent => ("sent", None),
+            Posted::Waiting => ("waiting", None),
+            Posted::Held(until) => ("held", until.map(|t| t.0)),
+        };
+        Self { state: state.into(), until }
+    }
+}
+
 /// A bank posts a code.
 async fn message(
     State(bank): Shared,
@@ -154,14 +166,9 @@ async fn message(
         // Nobody but the holder sends as a number, and the holder sends from the phone.
         return Err(Failed::argument("from is a name: a number sends from its own phone alone"));
     }
-    let queued = Queued { from: body.from, text: body.text, application: true };
+    let queued = Queued::code(&body.from, &body.text);
     let posted = bank.node.run(move |node| node.post(&to, &queued)).await?;
-    let (state, until) = match posted {
-        Posted::Sent => ("sent", None),
-        Posted::Waiting => ("waiting", None),
-        Posted::Held(until) => ("held", until.map(|t| t.0)),
-    };
-    Ok(Json(PostedView { state: state.into(), until }))
+    Ok(Json(PostedView::of(posted)))
 }
 
 #[derive(Deserialize)]

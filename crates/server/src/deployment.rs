@@ -7,7 +7,8 @@
 //! DIR/auc/pins.db              the enforcement point's own store
 //! DIR/auc/*.key                its keys: MAC, key-encryption, roll, role
 //! DIR/keys/*.key               root, issuer, consent, log, desks, emergency
-//! DIR/keys/portal.key          seals what the holder's portal stores
+//! DIR/keys/portal.key          seals what the doors store
+//! DIR/keys/ota.key             makes cards' keys of remote management
 //! DIR/keys/desk.token          lets a desk ask
 //! DIR/keys/bank.token          lets relying parties post messages and ask
 //! DIR/keys/bureau.token        lets the personalisation bureau draw cards
@@ -131,6 +132,8 @@ pub struct Deployment {
     pub desk: RoleSigner,
     /// Seals what the holder's portal stores.
     pub portal: SealKey,
+    /// Makes cards' keys of remote management.
+    pub ota: Secret<[u8; 32]>,
     /// The enforcement point's keys.
     pub enforcement: EnforcementKeys,
     /// The log, empty until its leaves are read.
@@ -260,6 +263,7 @@ impl Deployment {
             Ed25519Key::from_seed(&files.secret(&dir.join("auc/role.key"))?),
         );
         let bank_token = hex::encode(files.secret_or_made(&dir.join("keys/bank.token"))?.danger_expose());
+        let ota = files.secret_or_made(&dir.join("keys/ota.key"))?;
         let portal = SealKey::new(files.secret_or_made(&dir.join("keys/portal.key"))?);
         let witnesses = open_witnesses(dir, &log.vkey(), &mut files)?;
         let mut token = |name: &str| -> Result<String, StartError> {
@@ -300,6 +304,7 @@ impl Deployment {
         Ok(Self {
             desk,
             portal,
+            ota,
             bank_token,
             desk_token,
             bureau_token,

@@ -8,13 +8,14 @@
 //! | a relying party (bearer token) | post messages to a number, ask when its SIM was changed ([`crate::bank`]) |
 //! | whoever has a number's watch key | read that number (the token is derived from the key) |
 
+use crate::bank::PostedView;
 use crate::committer::Handle;
 use crate::deployment::encode_manifests;
 use crate::node::{Invited, Receipt, Stated};
 use crate::view::{
     ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, ManifestView,
     MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, ServeView, StatementBody, TipBody,
-    TipView,
+    TipView, UpdateBody,
 };
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -56,6 +57,7 @@ pub fn router(node: Handle, desk_token: &str, bureau_token: &str, bank_token: &s
         .route("/v1/cards", post(draw))
         .route("/v1/numbers", post(issue))
         .route("/v1/numbers/{number}/requests", post(request))
+        .route("/v1/numbers/{number}/card", post(update_card))
         .route("/v1/invitations", post(invite))
         .route("/v1/resolve/{number}", get(resolve))
         .route("/v1/serve/{imsi}", get(serve))
@@ -297,6 +299,8 @@ async fn draw(
         imsi: drawn.card.imsi.to_string(),
         k: hex::encode(drawn.keys.k().danger_expose()),
         opc: hex::encode(drawn.keys.opc().danger_expose()),
+        card_key: hex::encode(drawn.card_key.scalar().danger_expose()),
+        ota: [drawn.ota.kic(), drawn.ota.kid()].map(|key| hex::encode(key.danger_expose())),
     }))
 }
 
@@ -309,6 +313,25 @@ async fn issue(
     let (issued, proofs) = first_event(&body)?;
     let reply = door.node.run(move |node| node.issue(issued, proofs)).await?;
     Ok(changed(&reply))
+}
+
+/// A desk updates a file of the number's card, from afar.
+async fn update_card(
+    State(door): Shared,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<UpdateBody>,
+) -> Result<Json<PostedView>, Failure> {
+    door.desk(&headers)?;
+    let number: Msisdn = path(&number)?;
+    let fids = bytes(&body.path, "path")?;
+    let (fids, []) = fids.as_chunks::<2>() else {
+        return Err(Malformed::new("path", "not whole files").into());
+    };
+    let fids: Vec<u16> = fids.iter().map(|fid| u16::from_be_bytes(*fid)).collect();
+    let octets = bytes(&body.octets, "octets")?;
+    let posted = door.node.run(move |node| node.update_card(&number, &fids, body.offset, &octets)).await?;
+    Ok(Json(PostedView::of(posted)))
 }
 
 async fn invite(

@@ -178,6 +178,10 @@ pub struct DrawnView {
     pub k: String,
     /// OPc.
     pub opc: String,
+    /// The card's own signing key.
+    pub card_key: String,
+    /// KIc and KID of remote management.
+    pub ota: [String; 2],
 }
 
 /// Bytes of a first event, of a request, of a statement.
@@ -250,6 +254,18 @@ pub struct TipView {
     pub seq: u64,
     /// Its head.
     pub head: String,
+}
+
+/// An update of a file of a number's card.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateBody {
+    /// The file's path from the MF, four hexadecimal digits for each step; 7FFF is the USIM.
+    pub path: String,
+    /// Where in it.
+    pub offset: u16,
+    /// The new octets.
+    pub octets: String,
 }
 
 /// An objection handed in directly.

@@ -3,6 +3,7 @@
 //! ```text
 //! OWNER/receipt.toml   deed id, root digest, watch key, newest event seen
 //! OWNER/passkey.key    the software passkey (place 1); a real owner's is in the phone
+//! OWNER/stand-by.card  the stand-by card that was authorised, if one was
 //! OWNER/sheet.txt      the recovery sheet (place 2), to be printed, cut in two and put away
 //! ```
 
@@ -10,7 +11,7 @@ use deed::Digest;
 use deed::event::{AsOf, Body, Proof};
 use deed::history::Receipt;
 use deed::manifest::Site;
-use deed::record::{Factor, Place, Purpose};
+use deed::record::{Card, Factor, Place, Purpose};
 use deed::signer::{RawSigner, Sheet, SignStatement, SoftPasskey};
 use keys::Secret;
 use keys::paper::PaperCode;
@@ -209,6 +210,37 @@ impl Owner {
         Ok(())
     }
 
+    /// Writes down which stand-by card was authorised.
+    pub(crate) fn remember_stand_by(&self, folder: &Path, card: &Card) -> Result<(), OwnerError> {
+        let path = folder.join("stand-by.card");
+        write_private(&path, hex::encode(card.encode()).as_bytes()).map_err(|e| OwnerError::Io(path, e))
+    }
+
+    /// The stand-by card that was authorised.
+    pub(crate) fn stand_by(&self, folder: &Path) -> Result<Card, OwnerError> {
+        let path = folder.join("stand-by.card");
+        let text = std::fs::read_to_string(&path).map_err(|e| OwnerError::Io(path.clone(), e))?;
+        let card = hex::decode(text.trim()).ok().and_then(|bytes| Card::decode(&bytes).ok());
+        card.ok_or_else(|| OwnerError::Damaged(path, "not a card of a deed".into()))
+    }
+
+    /// Writes a new sheet beside the old one.
+    pub(crate) fn keep_new_sheet(
+        &mut self,
+        folder: &Path,
+        number: &Msisdn,
+        code: &PaperCode,
+    ) -> Result<(), OwnerError> {
+        let path = folder.join("new-sheet.txt");
+        if path.exists() {
+            return Err(OwnerError::Exists(path));
+        }
+        let old = std::mem::replace(&mut self.code, code.clone());
+        let text = self.sheet_text(number);
+        self.code = old;
+        write_private(&path, text.as_bytes()).map_err(|e| OwnerError::Io(path, e))
+    }
+
     fn sheet_text(&self, number: &Msisdn) -> String {
         let hold = self.hold.as_ref().map(PaperCode::danger_print).unwrap_or_default();
         format!(
@@ -216,7 +248,8 @@ impl Owner {
              code: {}\n\n\
              Print this, put it away from the phone, and delete the file. Whoever has this code and the phone can\n\
              move the number in 15 minutes; whoever has one of them can be stopped by the other for a day.\n\
-             Nobody from the operator ever asks for it. It is used up by the first change it counts in.\n\n\
+             Nobody from the operator ever asks for it. It is used up by the first change of SIM or of keys that it counts\n\
+             in; resuming a line and waking a stand-by card do not use it up.\n\n\
              - - - - - - - - - - - - - - - - - - - - cut here - - - - - - - - - - - - - - - - - - - -\n\n\
              hold: {hold}\n\n\
              For the wallet, or for somebody you trust: phone gone, line suspended, from any browser. It can only\n\

@@ -10,8 +10,12 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use wire::apdu::Status;
+use wire::envelope::sms_pp_download;
 use wire::radio::{Downlink, MAX_FRAME, Uplink};
-use wire::sms::{Address, Cause, Deliver, Message, Record, Relay, Submit, UserData, join};
+use wire::sms::{
+    Address, Cause, Deliver, Message, ProtocolIdentifier, Record, Relay, Submit, UserData, join,
+};
 use wire::{Imei, Imsi, Malformed, Msisdn, Plmn};
 
 /// EF.IMSI (TS 31.102 §4.2.2).
@@ -46,6 +50,15 @@ pub(crate) struct Surroundings {
     pub(crate) plmn: Plmn,
     /// The tracking area.
     pub(crate) area: u16,
+}
+
+/// A message that has come.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// To the holder: it lies in EF.SMS now.
+    Text(Deliver),
+    /// To the card, which has dealt with it; its status word.
+    ForTheCard(Status),
 }
 
 /// The way to the network. Broken, it is of no use any more; a phone then attaches anew.
@@ -167,16 +180,22 @@ impl Radio {
         &mut self,
         card: &mut Terminal<'_>,
         patience: Duration,
-    ) -> Result<Option<Deliver>, PhoneError> {
+    ) -> Result<Option<Incoming>, PhoneError> {
         match self.receive(patience)? {
             Some(Downlink::Relay(Relay::Data { reference, originator, tpdu, .. })) => {
                 let Ok(deliver) = Deliver::parse(&tpdu) else {
                     self.send(&Uplink::Relay(Relay::Error { reference, cause: Cause::INCORRECT }))?;
                     return Ok(None);
                 };
+                if deliver.protocol == ProtocolIdentifier::DATA_DOWNLOAD {
+                    // Not for the holder: the card alone can open it, or nobody.
+                    let status = card.envelope(&sms_pp_download(None, &tpdu))?;
+                    self.send(&Uplink::Relay(Relay::Ack { reference }))?;
+                    return Ok(Some(Incoming::ForTheCard(status)));
+                }
                 if store(card, &Record::unread(originator, deliver.clone()))? {
                     self.send(&Uplink::Relay(Relay::Ack { reference }))?;
-                    return Ok(Some(deliver));
+                    return Ok(Some(Incoming::Text(deliver)));
                 }
                 self.send(&Uplink::Relay(Relay::Error { reference, cause: Cause::MEMORY_EXCEEDED }))?;
                 Ok(None)
@@ -326,8 +345,13 @@ fn on(args: &Args, card: &mut Terminal<'_>) -> Result<(), PhoneError> {
     let until = args.r#for.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut left = args.messages.unwrap_or(u32::MAX);
     while left > 0 && until.is_none_or(|until| Instant::now() < until) {
-        if let Some(deliver) = radio.message(card, Duration::from_millis(200))? {
-            println!("{}: {}", deliver.originator, deliver.user_data.text().unwrap_or_default());
+        if let Some(incoming) = radio.message(card, Duration::from_millis(200))? {
+            match incoming {
+                Incoming::Text(deliver) => {
+                    println!("{}: {}", deliver.originator, deliver.user_data.text().unwrap_or_default());
+                }
+                Incoming::ForTheCard(status) => println!("a message for the card itself: {status}"),
+            }
             io::stdout().flush()?;
             left -= 1;
         }

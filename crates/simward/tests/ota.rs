@@ -40,6 +40,7 @@ impl Phone {
             adm1: Code::eight("87654321").unwrap(),
             msisdn: None,
             deed_id: None,
+            card_key: None,
             ota: Some(keys()),
         };
         let mut rng = ChaCha20Rng::seed_from_u64(1);

@@ -36,6 +36,7 @@ impl Ins {
     pub const CHANGE_PIN: Self = Self(0x24);
     pub const DISABLE_PIN: Self = Self(0x26);
     pub const ENABLE_PIN: Self = Self(0x28);
+    pub const PERFORM_SECURITY_OPERATION: Self = Self(0x2a);
     pub const UNBLOCK_PIN: Self = Self(0x2c);
     pub const MANAGE_CHANNEL: Self = Self(0x70);
     pub const AUTHENTICATE: Self = Self(0x88);

@@ -48,6 +48,7 @@ pub fn profile() -> Profile {
         adm1: Code::eight(ADM).unwrap(),
         msisdn: Some("8613800138000".parse().unwrap()),
         deed_id: Some([0xde; 32]),
+        card_key: Some(keys::Secret::new([33; 32])),
         ota: Some(ota_keys()),
     }
 }

@@ -71,13 +71,19 @@ pub(super) fn committed(
     }
     let in_hand = counted.backing.sleeping_card;
     carry_out(&mut state, &live, step.seq(), class, in_hand, &proved)?;
-    let spent = |f: &FactorState| counted.factors.contains(&f.id) && !lifts_legal_bit(&live.intent);
+    let spent = |f: &FactorState| counted.factors.contains(&f.id) && spends(&live.intent.change);
     for factor in state.factors.iter_mut().filter(|f| spent(f)) {
         factor.spent |= matches!(factor.factor.key, FactorKey::Ed25519Digest(_));
     }
     state.live = None;
     state.proved_time = state.proved_time.max(proved.ready);
     Ok(state)
+}
+
+/// Whether a change uses up the recovery sheets that it counts. Lifting a hold and waking a card do not: both bring the
+/// line to a card that is in the deed already, and whoever has just been robbed must not be left without a key.
+const fn spends(change: &Change) -> bool {
+    !matches!(change, Change::ClearHolds { .. } | Change::Wake { .. })
 }
 
 fn log(error: crate::log::LogError) -> Reason {

@@ -716,7 +716,7 @@ def commit(manifest, policy, state, seq, body, service):
             state.holds[bit], state.lifted[bit] = set(), seq
     else:
         state.factors[factor_id(subject)] = new_factor(subject, intent.expiry, live.possession, seq)
-    for factor in [] if lifts_legal(intent, subject) else b.factors:
+    for factor in [] if intent.kind in (4, 13) else b.factors:
         factor.spent |= factor.record.suite == 4
     state.live, state.proved = None, max(state.proved, ready)
 

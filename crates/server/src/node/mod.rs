@@ -9,6 +9,7 @@ mod deeds;
 mod door;
 mod heard;
 mod invite;
+mod manage;
 mod query;
 mod radio;
 mod recover;
@@ -31,6 +32,7 @@ use deed::Digest;
 use deed::log::note::SignedNote;
 use deed::manifest::SignedManifest;
 use deed::signer::RoleSigner;
+use keys::Secret;
 use keys::seal::SealKey;
 use keys::sign::Portable;
 use operator::Refusal;
@@ -66,6 +68,8 @@ pub struct Node {
     signers: Signers,
     auc: RoleSigner,
     desk: RoleSigner,
+    /// Makes cards' keys of remote management.
+    ota_key: Secret<[u8; 32]>,
     /// Seals what the doors keep.
     door_key: SealKey,
     signed: Vec<SignedManifest>,
@@ -106,7 +110,17 @@ impl Node {
         rng: ChaCha20Rng,
     ) -> Result<Self, Refusal> {
         let Deployment {
-            lock, signed, manifests, root_digest, signers, auc, desk, portal, enforcement, ..
+            lock,
+            signed,
+            manifests,
+            root_digest,
+            signers,
+            auc,
+            desk,
+            portal,
+            ota,
+            enforcement,
+            ..
         } = deployment;
         let (log, witnesses) = (deployment.log, deployment.witnesses);
         let mut node = Self {
@@ -122,6 +136,7 @@ impl Node {
             signers,
             auc,
             desk,
+            ota_key: ota,
             door_key: portal,
             signed,
             root_digest,

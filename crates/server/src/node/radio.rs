@@ -7,7 +7,7 @@ use super::Node;
 use super::heard::Heard;
 use deed::defence::{Defence, stands};
 use operator::Refusal;
-use operator::message::{KEPT, MAX_TEXT, Queued, Route, deliver, route};
+use operator::message::{KEPT, Queued, Route, route, tpdus};
 use operator::pins::Served;
 use operator::presence::{Seen, Visit, alarms};
 use operator::store::{Changes, Stream, Write};
@@ -141,13 +141,10 @@ impl Node {
 
     /// Takes a message to a number: stored first, then tried.
     pub fn post(&mut self, number: &Msisdn, message: &Queued) -> Result<Posted, Refusal> {
-        if message.text.chars().count() > MAX_TEXT {
-            return Err(Refusal::Malformed("the text is longer than ten parts carry".into()));
-        }
         let now = self.clock.now();
         // Whatever cannot be coded is refused here, and not when nobody is left to be told.
-        deliver(message, now, 0)?;
-        let posted = match self.route(number, message.application) {
+        tpdus(message, now, 0)?;
+        let posted = match self.route(number, message.application()) {
             Route::Nowhere => return Err(super::deeds::unknown()),
             Route::HeldUntil(until) => Posted::Held(Some(until)),
             Route::Held => Posted::Held(None),
@@ -181,7 +178,7 @@ impl Node {
                 continue;
             }
             left = true;
-            let Route::Card(imsi) = self.route(number, message.application) else {
+            let Route::Card(imsi) = self.route(number, message.application()) else {
                 continue;
             };
             let Some(phone) = self.attachments.phones.get_mut(&imsi) else { continue };
@@ -189,15 +186,20 @@ impl Node {
             if busy || phone.on_the_way.len() >= IN_ONE_GO {
                 continue;
             }
-            let parts = deliver(&message, at, id.to_be_bytes()[7])?;
+            if matches!(&message, Queued::Card { imsi: only, .. } if *only != imsi.to_string()) {
+                // The number has another card now; what was sealed for the old one is of no use to it.
+                gone.push(Write::Forget(id));
+                continue;
+            }
+            let parts = tpdus(&message, at, id.to_be_bytes()[7])?;
             let last = parts.len().saturating_sub(1);
-            for (i, part) in parts.iter().enumerate() {
+            for (i, tpdu) in parts.into_iter().enumerate() {
                 phone.reference = phone.reference.wrapping_add(1);
                 let data = Relay::Data {
                     reference: phone.reference,
                     originator: Some(centre()),
                     destination: None,
-                    tpdu: part.to_bytes()?,
+                    tpdu,
                 };
                 if phone.link.try_send(Downlink::Relay(data)).is_ok() {
                     phone.on_the_way.insert(phone.reference, (id, i == last));
@@ -245,7 +247,7 @@ impl Node {
         };
         let to: Msisdn = digits.parse()?;
         let text = submit.user_data.text().ok_or(Refusal::Malformed("a message that is no text".into()))?;
-        self.post(&to, &Queued { from: format!("+{from}"), text, application: false })
+        self.post(&to, &Queued::Text { from: format!("+{from}"), text, application: false })
     }
 }
 

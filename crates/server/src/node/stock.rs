@@ -2,6 +2,10 @@
 
 use super::Node;
 use deed::record::Card;
+use keys::Secret;
+use keys::ota::OtaKeys;
+use keys::seal::subkey;
+use keys::sign::Es256Key;
 use keys::subscriber::SubscriberKeys;
 use operator::Refusal;
 use operator::store::{CardRow, Changes, Key, Row, Write};
@@ -17,6 +21,10 @@ pub struct DrawnCard {
     pub card: Card,
     /// Its keys, for the personalisation bureau alone.
     pub keys: SubscriberKeys,
+    /// Its own signing key, which the operator does not keep.
+    pub card_key: Es256Key,
+    /// Its keys of remote management.
+    pub ota: OtaKeys,
 }
 
 impl Node {
@@ -32,14 +40,34 @@ impl Node {
             }
             let keys = SubscriberKeys::random(&mut self.rng);
             let key_commit = keys.commitment(&imsi, &iccid);
-            let card = Card { iccid, imsi, eid, key_commit, card_pub: None };
+            let card_key = Es256Key::random(&mut self.rng);
+            let card = Card { iccid, imsi, eid, key_commit, card_pub: Some(card_key.public()) };
             let wrapped = keys.wrap(&self.pins.keys().kek, &imsi, &iccid, &mut self.rng);
             let row = CardRow { imsi, iccid, card: card.encode(), keys: wrapped };
             self.database.commit(&[Changes(vec![Write::Put(Key::Card(imsi), Row::Card(row))])])?;
-            return Ok(DrawnCard { card, keys });
+            return Ok(DrawnCard { card, keys, card_key, ota: self.ota_keys(&iccid) });
         }
         Err(Refusal::Broken("no free IMSI was found in the range".into()))
     }
+}
+
+impl Node {
+    /// A card's keys of remote management: made from the operator's own and the card's serial number, so that none is stored.
+    pub(super) fn ota_keys(&self, iccid: &Iccid) -> OtaKeys {
+        let key = |purpose: &[u8]| {
+            let [half, _] = halves(&subkey(&self.ota_key, iccid.as_str().as_bytes(), purpose));
+            half
+        };
+        OtaKeys::new(key(b"simward.ota.kic.1"), key(b"simward.ota.kid.1"))
+    }
+}
+
+fn halves(key: &Secret<[u8; 32]>) -> [Secret<[u8; 16]>; 2] {
+    let (mut first, mut second) = ([0; 16], [0; 16]);
+    let (left, right) = key.danger_expose().split_at(16);
+    first.copy_from_slice(left);
+    second.copy_from_slice(right);
+    [Secret::new(first), Secret::new(second)]
 }
 
 fn parse<T: std::str::FromStr<Err = wire::Malformed>>(text: &str) -> Result<T, Refusal> {

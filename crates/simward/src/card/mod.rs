@@ -4,6 +4,7 @@ mod contact;
 pub(crate) mod files;
 mod folder;
 mod host;
+mod make;
 mod pin;
 pub(crate) mod profile;
 mod secret_input;
@@ -35,6 +36,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Make(make::Args),
     Files(files::Args),
     #[command(subcommand)]
     Contact(contact::Command),
@@ -63,6 +65,7 @@ struct MoveTo {
 pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     match &args.command {
         None => host::run(&args.host),
+        Some(Command::Make(args)) => make::run(args),
         Some(Command::Files(args)) => files::run(args),
         Some(Command::Contact(command)) => contact::run(command),
         Some(Command::Pin(command)) => pin::run(command),
@@ -89,6 +92,9 @@ pub(crate) enum CardError {
     /// Nothing to personalise it with.
     #[error("{} holds no card yet; give --profile FILE to make one", .0.display())]
     NoProfile(PathBuf),
+    /// Somebody's card is there.
+    #[error("{} holds a card already; nothing was changed", .0.display())]
+    NotEmpty(PathBuf),
     /// Nothing to look at.
     #[error("{} holds no card", .0.display())]
     NoCard(PathBuf),

@@ -11,6 +11,7 @@
 //! adm1 = "87654321"
 //! msisdn = "8613800138000"          # optional
 //! deed_id = "64 hexadecimal digits" # optional
+//! card_key = "64 hexadecimal digits" # optional: the card's own signing key, a scalar of P-256
 //! kic = "32 hexadecimal digits"     # optional, with kid: keys of remote management over short messages
 //! kid = "32 hexadecimal digits"
 //! ```
@@ -55,6 +56,7 @@ struct Text {
     adm1: String,
     msisdn: Option<String>,
     deed_id: Option<String>,
+    card_key: Option<String>,
     kic: Option<String>,
     kid: Option<String>,
 }
@@ -72,8 +74,8 @@ fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Pro
 /// The fields as text. The parser's own messages quote what they stumble over, and that may be a PIN or a key: so it is
 /// asked for a table first, and each field's type is judged here.
 fn read_fields(text: &str) -> Result<Text, ProfileError> {
-    const TEXTS: [&str; 11] =
-        ["iccid", "imsi", "k", "opc", "pin", "puk", "adm1", "msisdn", "deed_id", "kic", "kid"];
+    const TEXTS: [&str; 12] =
+        ["iccid", "imsi", "k", "opc", "pin", "puk", "adm1", "msisdn", "deed_id", "card_key", "kic", "kid"];
     let table: toml::Table = toml::from_str(text).map_err(|e| {
         let at = e.span().map_or(0, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
         ProfileError::Toml(format!("not TOML, at line {at}"))
@@ -108,6 +110,7 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
         adm1: field("adm1", Code::eight(&text.adm1))?,
         msisdn: text.msisdn.map(|m| field("msisdn", m.parse())).transpose()?,
         deed_id: text.deed_id.map(|d| binary("deed_id", &d)).transpose()?,
+        card_key: text.card_key.map(|key| binary("card_key", &key).map(Secret::new)).transpose()?,
         ota: match (text.kic, text.kid) {
             (Some(kic), Some(kid)) => {
                 Some(OtaKeys::new(Secret::new(binary("kic", &kic)?), Secret::new(binary("kid", &kid)?)))
@@ -141,6 +144,9 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
     }
     if let Some(deed_id) = &profile.deed_id {
         line("deed_id", &hex::encode(deed_id));
+    }
+    if let Some(key) = &profile.card_key {
+        line("card_key", &hex::encode(key.danger_expose()));
     }
     if let Some(keys) = &profile.ota {
         line("kic", &hex::encode(keys.kic().danger_expose()));

@@ -216,6 +216,20 @@ impl Terminal<'_> {
         Ok(if status == Status::OK { Ok(data) } else { Err(status) })
     }
 
+    /// PERFORM SECURITY OPERATION: the card's own key signs a digest.
+    pub(crate) fn sign(&mut self, digest: &[u8; 32]) -> Result<[u8; 64], TerminalError> {
+        const WHAT: &str = "a signature of its own";
+        let answer = self.send(WHAT, command(Ins::PERFORM_SECURITY_OPERATION, 0x9e, 0x9a, digest, None))?;
+        Self::done(WHAT, answer)?.try_into().map_err(|_| TerminalError::Nonsense { what: WHAT })
+    }
+
+    /// ENVELOPE: a short message that is the card's own (TS 31.111 §7.1.1). What the card did with it is the card's to say
+    /// to whoever sealed it; a phone learns the status word.
+    pub(crate) fn envelope(&mut self, data: &[u8]) -> Result<Status, TerminalError> {
+        let command = Command { cla: Cla::UICC, ..command(Ins::ENVELOPE, 0, 0, data, None) };
+        Ok(self.send("ENVELOPE", command)?.1)
+    }
+
     /// One command, its 61xx and 6Cxx followed as over T=0 (TS 102 221 §7.3.1.1).
     fn send(&mut self, what: &'static str, command: Command<'_>) -> Result<(Vec<u8>, Status), TerminalError> {
         let nonsense = |_| TerminalError::Nonsense { what };

@@ -77,6 +77,7 @@ mod tests {
             adm1: Code::eight("87654321").unwrap(),
             msisdn: None,
             deed_id: None,
+            card_key: None,
             ota: None,
         };
         let mut rng = ChaCha20Rng::seed_from_u64(1);

@@ -79,7 +79,7 @@ const fn keys(with: With) -> &'static [With] {
     }
 }
 
-const fn name(key: With) -> &'static str {
+pub(super) const fn name(key: With) -> &'static str {
     match key {
         With::Phone => "the passkey",
         With::Paper => "the recovery sheet",

@@ -10,6 +10,7 @@ use deed::history::Receipt;
 use deed::manifest::Manifest;
 use deed::record::Card;
 use keys::Secret;
+use keys::ota::OtaKeys;
 use rand_core::CryptoRng;
 use server::view::{ChangedView, CodeView, DrawBody, DrawnView, InviteBody, ManifestView, StatementBody};
 use std::path::Path;
@@ -134,6 +135,10 @@ pub(crate) fn draw(
         let bytes: Option<[u8; 16]> = hex::decode(text).ok().and_then(|b| b.try_into().ok());
         bytes.map(Secret::new).ok_or_else(|| answer("a key that is none"))
     };
+    let card_key = hex::decode(&drawn.card_key).ok().and_then(|b| <[u8; 32]>::try_from(b).ok());
+    let card_key = card_key.map(Secret::new).ok_or_else(|| answer("a card key that is none"))?;
+    let [kic, kid] = &drawn.ota;
+    let ota = OtaKeys::new(key(kic)?, key(kid)?);
     let mut digits = |n: usize| -> String {
         let mut bytes = vec![0; n * 2];
         rng.fill_bytes(&mut bytes);
@@ -157,7 +162,8 @@ pub(crate) fn draw(
         adm1: code(Code::eight(&digits(8)))?,
         msisdn: Some(*number),
         deed_id: None,
-        ota: None,
+        card_key: Some(card_key),
+        ota: Some(ota),
     };
     Ok((card, profile))
 }

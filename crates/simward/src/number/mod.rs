@@ -1,12 +1,16 @@
-//! `simward number`: issue, show, change, veto, suspend, history.
+//! `simward number`: issue, show, change, veto, suspend, resume, stand-by card, history.
 
 pub(crate) mod change;
 pub(crate) mod issue;
 mod look;
+mod manage;
+pub(crate) mod propose;
 mod suspend;
 
 use crate::api::{Api, ApiError};
 use crate::card::CardError;
+use crate::card::files::Holder;
+use crate::card::terminal::Where as WhichCard;
 use crate::owner::{Owner, OwnerError};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use server::http::reader_token;
@@ -106,6 +110,72 @@ enum Command {
         #[arg(long, value_enum, default_value = "hold-code")]
         by: suspend::By,
     },
+    /// Resume a suspended line: 15 minutes with keys in two places, three days with one.
+    Resume {
+        #[command(flatten)]
+        at: Where,
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Authorise a stand-by card in quiet times: it sleeps until it is woken. Signed with the passkey, it takes a day; the
+    /// sheet, which one change uses up, is better kept for the day it is needed.
+    StandBy {
+        #[command(flatten)]
+        at: Where,
+        /// Where the card's profile goes.
+        #[arg(long, value_name = "FILE")]
+        profile: PathBuf,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+        /// Which of the owner's keys agree.
+        #[arg(long, value_enum, default_value = "phone")]
+        with: With,
+        /// Return only when it is done.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Wake the stand-by card: it must be in hand. On a suspended line it takes 15 minutes with the sheet.
+    Wake {
+        #[command(flatten)]
+        at: Where,
+        #[command(flatten)]
+        card: WhichCard,
+        #[command(flatten)]
+        holder: Holder,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+        /// Which of the owner's keys agree beside the card.
+        #[arg(long, value_enum, default_value = "paper")]
+        with: With,
+        /// Return only when it is done.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// The phone is in a thief's hands: take its passkey's voice away, for good. Signed with the sheet.
+    SilencePhone {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+    },
+    /// Make a new recovery sheet, in place of one that is used up.
+    NewSheet {
+        #[command(flatten)]
+        at: Where,
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Update a file of the number's card from afar: the operator's name that phones show.
+    UpdateCard {
+        #[command(flatten)]
+        at: Where,
+        /// The new name, of up to 16 letters.
+        #[arg(long, value_name = "NAME")]
+        operator_name: String,
+    },
     /// The number's events; with --export, a file that `simward verify` checks offline.
     History {
         #[command(flatten)]
@@ -119,9 +189,23 @@ enum Command {
     },
 }
 
+/// Who signs, and whether to wait.
+#[derive(Debug, ClapArgs)]
+struct Signed {
+    /// The owner's folder.
+    #[arg(long, value_name = "DIR")]
+    owner: PathBuf,
+    /// Which of the owner's keys agree.
+    #[arg(long, value_enum, default_value = "both")]
+    with: With,
+    /// Return only when it is done.
+    #[arg(long)]
+    wait: bool,
+}
+
 /// The owner's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum With {
+pub(crate) enum With {
     /// The passkey: place 1.
     Phone,
     /// The recovery sheet: place 2.
@@ -163,6 +247,20 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
             change::change(&at, &owner, &profile, with, wait)
         }
         Command::Veto { at, owner, with } => change::veto(&at, &owner, with),
+        Command::Resume { at, signed: Signed { owner, with, wait } } => {
+            propose::resume(&at, &owner, with, wait)
+        }
+        Command::StandBy { at, profile, owner, with, wait } => {
+            propose::stand_by(&at, &owner, &profile, with, wait)
+        }
+        Command::Wake { at, card, holder, owner, with, wait } => {
+            propose::wake(&at, &owner, &card, &holder, with, wait)
+        }
+        Command::SilencePhone { at, owner } => suspend::silence_phone(&at, &owner),
+        Command::NewSheet { at, signed: Signed { owner, with, wait } } => {
+            propose::new_sheet(&at, &owner, with, wait)
+        }
+        Command::UpdateCard { at, operator_name } => manage::rename_operator(&at, &operator_name),
         Command::Suspend { at, owner, by } => suspend::suspend(&at, &owner, by),
         Command::History { at, owner, export } => look::history(&at, &owner, export.as_deref()),
     }

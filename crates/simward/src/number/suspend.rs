@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use deed::event::{AsOf, Body};
 use deed::signer::SignStatement;
 use deed::state::bit;
-use server::view::{ObjectionBody, ReceiptView};
+use server::view::{ChangedView, ObjectionBody, ReceiptView, StatementBody};
 use std::path::Path;
 use std::time::Instant;
 
@@ -22,6 +22,29 @@ pub(super) enum By {
     /// The recovery sheet's move code.
     Paper,
 }
+
+/// The phone is in a thief's hands: its passkey agrees to nothing any more, for good. It takes a key that is not in the phone.
+pub(super) fn silence_phone(at: &Where, folder: &Path) -> Result<(), NumberError> {
+    let owner = Owner::load(folder)?;
+    let api = Api::of_folder(&at.data)?;
+    let now = show(&api, &at.number, &token_of(&owner))?;
+    let as_of = AsOf { seq: now.seq, head: digest(&now.head)? };
+    let silenced = vec![(owner.passkey.factor().id(), CONSENT)];
+    let body = Body::Held { bits: Vec::new(), silenced, reason: 1 };
+    let proof = owner.sheet().prove(&owner.receipt.deed_id, as_of, &body);
+    let statement = StatementBody {
+        kind: body.kind(),
+        body: hex::encode(body.encode()),
+        proofs: vec![hex::encode(proof.encode())],
+    };
+    let changed: ChangedView = api.post(&format!("/v1/numbers/{}/statements", at.number), "", &statement)?;
+    println!("silenced: the passkey in the phone agrees to nothing any more (event {})", changed.seq);
+    println!("make a new key with `simward number new-sheet --with paper`, while the sheet is not used up");
+    Ok(())
+}
+
+/// What is silenced, as event 6 writes it: consent, not objections.
+const CONSENT: u64 = 1;
 
 pub(super) fn suspend(at: &Where, folder: &Path, by: By) -> Result<(), NumberError> {
     let mut owner = Owner::load(folder)?;

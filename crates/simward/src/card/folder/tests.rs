@@ -22,6 +22,7 @@ fn profile() -> Profile {
         adm1: Code::eight("87654321").unwrap(),
         msisdn: None,
         deed_id: None,
+        card_key: None,
         ota: None,
     }
 }

@@ -1,0 +1,31 @@
+//! PERFORM SECURITY OPERATION: COMPUTE DIGITAL SIGNATURE (ISO/IEC 7816-8), by the card's own key.
+//!
+//! What is signed is decided outside, as with every card: 32 octets, the SHA-256 digest of a statement. The key never
+//! leaves, and signs for whoever gave the PIN.
+
+use crate::answer::Answer;
+use crate::card::Live;
+use crate::files::Access;
+use crate::session::Session;
+use wire::apdu::{Command, Status};
+
+/// P1: the answer is a digital signature. P2: the command's data are what is to be signed.
+const SIGNATURE: u8 = 0x9e;
+const DATA_TO_SIGN: u8 = 0x9a;
+
+/// r ‖ s, 64 octets, over the digest.
+pub(crate) fn perform_security_operation<M, A>(
+    command: &Command<'_>,
+    live: &Live<M, A>,
+    session: &Session,
+) -> Result<Answer, Status> {
+    if (command.p1, command.p2) != (SIGNATURE, DATA_TO_SIGN) {
+        return Err(Status::WRONG_P1_P2);
+    }
+    if !session.allows(Access::Pin, &live.state) {
+        return Err(Status::SECURITY_NOT_SATISFIED);
+    }
+    let key = live.state.card_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
+    let digest = command.data.try_into().map_err(|_| Status::WRONG_LENGTH)?;
+    Ok(Answer::Held(key.sign_digest(digest).to_vec()))
+}
