@@ -189,7 +189,7 @@ impl Radio {
                 };
                 if deliver.protocol == ProtocolIdentifier::DATA_DOWNLOAD {
                     // Not for the holder: the card alone can open it, or nobody.
-                    let status = card.envelope(&sms_pp_download(None, &tpdu))?;
+                    let (_, status) = card.envelope(&sms_pp_download(None, &tpdu))?;
                     self.send(&Uplink::Relay(Relay::Ack { reference }))?;
                     return Ok(Some(Incoming::ForTheCard(status)));
                 }
@@ -255,19 +255,33 @@ fn store(card: &mut Terminal<'_>, record: &Record) -> Result<bool, PhoneError> {
     Ok(false)
 }
 
+/// A message as its reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Received {
+    /// Who sent it, as the network says.
+    pub(crate) from: String,
+    /// What it says.
+    pub(crate) text: String,
+}
+
 /// The messages in the card, each record read and freed.
-pub(crate) fn take_messages(card: &mut Terminal<'_>) -> Result<Vec<String>, PhoneError> {
+pub(crate) fn take_messages(card: &mut Terminal<'_>) -> Result<Vec<Received>, PhoneError> {
     let Some(file) = card.select(SMS)? else { return Ok(Vec::new()) };
     let length = file.record.unwrap_or_default();
     let mut parts = Vec::new();
     for number in 1..=file.records() {
         let Some(found) = card.read_record(number, length)? else { continue };
         if let Ok(Some(Record { message: Message::Deliver(deliver), .. })) = Record::parse(&found) {
-            parts.push(deliver.user_data);
+            parts.push(Received {
+                from: deliver.originator.to_string(),
+                text: join(std::slice::from_ref(&deliver.user_data))
+                    .or_else(|| deliver.user_data.text())
+                    .unwrap_or_default(),
+            });
             card.update_record(number, &Record::FREE)?;
         }
     }
-    Ok(parts.iter().filter_map(|part| join(std::slice::from_ref(part)).or_else(|| part.text())).collect())
+    Ok(parts)
 }
 
 /// The IMSI in the card; `None` if it is behind the PIN.

@@ -228,14 +228,16 @@ impl Node {
 
     /// The phone has stored a part, or has not; the message is forgotten with its last part.
     pub fn delivered(&mut self, imsi: &Imsi, reference: u8, stored: bool) -> Result<(), Refusal> {
-        let part = self.attachments.phones.get_mut(imsi).and_then(|p| p.on_the_way.remove(&reference));
-        match part {
-            Some((id, true)) if stored => {
-                self.database.commit(&[Changes(vec![Write::Forget(id)])])?;
-                Ok(())
+        let Some(phone) = self.attachments.phones.get_mut(imsi) else { return Ok(()) };
+        let part = phone.on_the_way.remove(&reference);
+        let rest = phone.on_the_way.is_empty();
+        if let Some((id, true)) = part.filter(|_| stored) {
+            self.database.commit(&[Changes(vec![Write::Forget(id)])])?;
+            if rest {
+                return self.attached(imsi);
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// A phone sends a message. Who sends it, the pins say: the phone names no sender, and could name none.

@@ -223,11 +223,11 @@ impl Terminal<'_> {
         Self::done(WHAT, answer)?.try_into().map_err(|_| TerminalError::Nonsense { what: WHAT })
     }
 
-    /// ENVELOPE: a short message that is the card's own (TS 31.111 §7.1.1). What the card did with it is the card's to say
-    /// to whoever sealed it; a phone learns the status word.
-    pub(crate) fn envelope(&mut self, data: &[u8]) -> Result<Status, TerminalError> {
+    /// ENVELOPE: a short message that is the card's own (TS 31.111 §7.1.1); what the card has to say to whoever sealed it,
+    /// and the status word.
+    pub(crate) fn envelope(&mut self, data: &[u8]) -> Result<(Vec<u8>, Status), TerminalError> {
         let command = Command { cla: Cla::UICC, ..command(Ins::ENVELOPE, 0, 0, data, None) };
-        Ok(self.send("ENVELOPE", command)?.1)
+        self.send("ENVELOPE", command)
     }
 
     /// One command, its 61xx and 6Cxx followed as over T=0 (TS 102 221 §7.3.1.1).

@@ -7,6 +7,7 @@ use crate::api::{Api, ApiError};
 use crate::number::change::ask;
 use crate::number::issue::{draw, issue_to};
 use crate::owner::Owner;
+use crate::phone::Received;
 use crate::stage::Stage;
 use crate::up::seeded;
 use deed::event::{AsOf, Body, Proof};
@@ -38,6 +39,8 @@ pub(super) struct Cast {
     /// A card the thief has bought: legal, and nobody's.
     pub(super) blank: Card,
     pub(super) blank_phone: Phone,
+    /// The owner's own phone, in a thief's hands.
+    pub(super) stolen: Option<Phone>,
     /// Codes posted so far: each is another.
     codes: u64,
 }
@@ -75,8 +78,18 @@ impl Cast {
         let thief_phone = Phone::new(profile, &stage.radio(), 2, seeded()?)?;
         let (blank, profile) = draw(stage.api()?, &thiefs, &mut rng)?;
         let blank_phone = Phone::new(profile, &stage.radio(), 3, seeded()?)?;
-        let mut cast =
-            Self { stage, report, number, owner, phone, thief_phone, blank, blank_phone, codes: 0 };
+        let mut cast = Self {
+            stage,
+            report,
+            number,
+            owner,
+            phone,
+            thief_phone,
+            blank,
+            blank_phone,
+            stolen: None,
+            codes: 0,
+        };
         cast.owner_attaches("with the issued card")?;
         let own = cast.thief_phone.attach()?;
         if own != Attach::Attached {
@@ -157,8 +170,8 @@ impl Cast {
         while left > 0 {
             let step = left.min(GLANCE);
             self.stage.advance(step);
-            self.stage.tick()?;
             self.glance(step / 60)?;
+            self.stage.tick()?;
             left -= step;
         }
         Ok(())
@@ -170,10 +183,14 @@ impl Cast {
         self.codes += 1;
         let code = format!("code {:06}", self.codes);
         let body = json!({ "to": format!("+{}", self.number), "from": "Bank", "text": code });
-        let mut mine = self.phone.inbox(false)?;
-        let mut theirs = [self.thief_phone.inbox(false)?, self.blank_phone.inbox(false)?].concat();
+        let mut mine = self.phone.inbox(None)?;
+        let mut theirs = Vec::new();
+        for phone in [&mut self.thief_phone, &mut self.blank_phone].into_iter().chain(&mut self.stolen) {
+            theirs.extend(phone.inbox(None)?);
+        }
         // Phones attach by themselves whenever they are not attached, whoever holds them.
-        for phone in [&mut self.phone, &mut self.thief_phone, &mut self.blank_phone] {
+        let thiefs = [&mut self.thief_phone, &mut self.blank_phone].into_iter().chain(&mut self.stolen);
+        for phone in thiefs.chain([&mut self.phone]) {
             if !phone.is_attached() {
                 phone.attach()?;
             }
@@ -184,14 +201,16 @@ impl Cast {
             Err(ApiError::Refused { code, .. }) => PostedView { state: code, until: None },
             Err(error) => return Err(error.into()),
         };
-        mine.extend(self.phone.inbox(posted.state == "sent")?);
-        theirs.extend(self.thief_phone.inbox(false)?);
-        theirs.extend(self.blank_phone.inbox(false)?);
-        let stolen = theirs.iter().filter(|text| text.starts_with("code ")).count() as u64;
-        let received = mine.contains(&code);
+        mine.extend(self.phone.inbox((posted.state == "sent").then_some(&code))?);
+        for phone in [&mut self.thief_phone, &mut self.blank_phone].into_iter().chain(&mut self.stolen) {
+            theirs.extend(phone.inbox(None)?);
+        }
+        let codes = |read: &[Received]| read.iter().filter(|r| r.text.starts_with("code ")).count() as u64;
+        let stolen = codes(&theirs);
+        let received = mine.iter().any(|read| read.text == code);
         let report = &mut self.report;
         report.codes.posted += 1;
-        report.codes.read_by_owner += mine.iter().filter(|text| text.starts_with("code ")).count() as u64;
+        report.codes.read_by_owner += codes(&mine);
         report.codes.read_by_thief += stolen;
         // Held for a while after a change: the owner knows, and reads them later. Held because the line is suspended, or so
         // many wait that one more is not taken, is no service.

@@ -11,6 +11,7 @@ mod cast;
 mod phone;
 mod play;
 mod report;
+mod rescue;
 #[cfg(all(test, feature = "danger_switches"))]
 mod twins;
 

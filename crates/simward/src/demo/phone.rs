@@ -1,7 +1,7 @@
 //! A phone in the play: a card in memory, attached by the node's radio door.
 
 use crate::card::terminal::{Link, Terminal, TerminalError};
-use crate::phone::{PhoneError, Radio, Surroundings, take_messages};
+use crate::phone::{PhoneError, Radio, Received, Surroundings, take_messages};
 use card::medium::{Counter, Memory};
 use card::{Card, Profile};
 use keys::Secret;
@@ -35,6 +35,8 @@ pub(crate) struct Phone {
     network: PathBuf,
     radio: Option<Radio>,
     at: Surroundings,
+    /// There is no phone: nothing is heard and nothing attaches.
+    off: bool,
 }
 
 fn broken(what: impl std::fmt::Display) -> io::Error {
@@ -54,7 +56,46 @@ impl Phone {
             .map_err(|e| broken(format!("{e:?}")))?;
         let imei = format!("4901542032375{:02}", serial % 100).parse().map_err(broken)?;
         let at = Surroundings { imei, plmn: "46000".parse().map_err(broken)?, area: 1 };
-        Ok(Self { card: Powered { card, rng }, profile, network: network.into(), radio: None, at })
+        Ok(Self {
+            card: Powered { card, rng },
+            profile,
+            network: network.into(),
+            radio: None,
+            at,
+            off: false,
+        })
+    }
+
+    /// A phone that hears nothing: what somebody has whose phone is elsewhere. Of the same network as `like`.
+    pub(crate) fn nothing(like: &Self, rng: ChaCha20Rng) -> io::Result<Self> {
+        let mut phone = Self::new(like.profile.clone(), &like.network, 99, rng)?;
+        phone.off = true;
+        Ok(phone)
+    }
+
+    /// The card's own key signs a digest.
+    pub(crate) fn sign(&mut self, digest: &[u8; 32]) -> io::Result<[u8; 64]> {
+        let pin = self.profile.pin.clone();
+        let mut card = Terminal::over(&mut self.card);
+        card.select_usim().map_err(broken)?;
+        card.verify(&pin, true).map_err(broken)?;
+        card.sign(digest).map_err(broken)
+    }
+
+    /// What the card says to a message that is its own.
+    pub(crate) fn envelope(&mut self, tpdu: &[u8]) -> io::Result<Vec<u8>> {
+        let mut card = Terminal::over(&mut self.card);
+        card.envelope(&wire::envelope::sms_pp_download(None, tpdu)).map(|(data, _)| data).map_err(broken)
+    }
+
+    /// The card's keys of remote management.
+    pub(crate) fn ota_keys(&self) -> Option<&keys::ota::OtaKeys> {
+        self.profile.ota.as_ref()
+    }
+
+    /// The card's PIN, which its holder knows.
+    pub(crate) const fn pin(&self) -> &card::Code {
+        &self.profile.pin
     }
 
     /// Its card's IMSI.
@@ -76,6 +117,9 @@ impl Phone {
     /// The same with another PIN, or with none.
     pub(crate) fn attach_with(&mut self, pin: Option<&card::Code>) -> io::Result<Attach> {
         self.radio = None;
+        if self.off {
+            return Ok(Attach::RefusedByNetwork("there is no phone here".into()));
+        }
         self.card.card.reset();
         let mut card = Terminal::over(&mut self.card);
         card.select_usim().map_err(broken)?;
@@ -96,20 +140,31 @@ impl Phone {
         Ok(outcome)
     }
 
-    /// The messages that have come since it was last asked, out of the card's own EF_SMS. `expected`: one was sent just now.
-    pub(crate) fn inbox(&mut self, expected: bool) -> io::Result<Vec<String>> {
+    /// The messages that have come since it was last asked, out of the card's own EF_SMS. One that was sent just now is
+    /// waited for.
+    pub(crate) fn inbox(&mut self, expected: Option<&str>) -> io::Result<Vec<Received>> {
+        if self.off {
+            return Ok(Vec::new());
+        }
         let mut card = Terminal::over(&mut self.card);
-        let mut patience = if expected { SOON } else { Duration::ZERO };
+        let mut read = Vec::new();
+        let mut patience = if expected.is_some() { SOON } else { Duration::ZERO };
         while let Some(radio) = &mut self.radio {
             match radio.message(&mut card, patience) {
-                Ok(Some(_)) => patience = Duration::ZERO,
+                // Read at once, so that the card has room for the next.
+                Ok(Some(_)) => {
+                    read.extend(take_messages(&mut card).map_err(broken)?);
+                    if read.iter().any(|read: &Received| Some(read.text.as_str()) == expected) {
+                        patience = Duration::ZERO;
+                    }
+                }
                 Ok(None) => break,
                 // Released, or the network is gone: a phone attaches again when it likes.
                 Err(PhoneError::Refused(_) | PhoneError::Network(_)) => self.radio = None,
                 Err(error) => return Err(broken(error)),
             }
         }
-        take_messages(&mut card).map_err(broken)
+        Ok(read)
     }
 
     /// Sends a text, if it is attached.

@@ -3,6 +3,7 @@
 use super::DemoError;
 use super::attacks;
 use super::cast::Cast;
+use super::rescue;
 use std::path::Path;
 
 /// Plays; whether everything went as it must.
@@ -21,10 +22,14 @@ pub(super) fn play(folder: &Path, json: bool) -> Result<bool, DemoError> {
     attacks::by_the_stolen_phone(&mut cast)?;
     attacks::by_racing_the_veto(&mut cast)?;
     let yesterday = attacks::copy_of_today(&mut cast)?;
+    let before = cast.report.no_service_minutes;
     let (mut old_phone, approval) = cast.move_to_a_new_card()?;
+    cast.report.figure("change of SIM", cast.report.no_service_minutes - before);
     attacks::by_replaying_the_approval(&mut cast, &approval)?;
     attacks::by_yesterdays_copy(&mut cast, &mut old_phone, &yesterday)?;
     attacks::on_the_exported_history(&mut cast)?;
+    rescue::by_snatching_the_phone(&mut cast)?;
+    rescue::by_forgetting_the_phone(&mut cast)?;
     cast.report.finish();
     Ok(cast.report.good())
 }

@@ -3,6 +3,7 @@
 use crate::api::ApiError;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// One attack and what became of it.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) no_service_minutes: u64,
     /// Codes that a bank posted to the number.
     pub(crate) codes: Codes,
+    /// Minutes without service, by what the owner lived through.
+    figures: Vec<(&'static str, u64)>,
 }
 
 /// What became of the codes that a bank posted to the number.
@@ -55,6 +58,7 @@ impl Report {
             stolen_code_minutes: 0,
             no_service_minutes: 0,
             codes: Codes::default(),
+            figures: Vec::new(),
         }
     }
 
@@ -65,6 +69,12 @@ impl Report {
         } else {
             println!("  {who:<9} {what:<58} {outcome}");
         }
+    }
+
+    /// Minutes in which an owner could not receive while living through something.
+    pub(crate) fn figure(&mut self, what: &'static str, minutes: u64) {
+        self.step("owner", &format!("{what}:"), &format!("{minutes} min without service"));
+        self.figures.push((what, minutes));
     }
 
     /// An attack.
@@ -96,6 +106,7 @@ impl Report {
                 stolen_code_minutes: self.stolen_code_minutes,
                 no_service_minutes: self.no_service_minutes,
                 codes: self.codes,
+                no_service: self.figures.iter().copied().collect(),
             };
             return print_line(&SummaryLine { summary });
         }
@@ -110,6 +121,9 @@ impl Report {
         println!(
             "    {posted} codes posted: the owner read {read_by_owner}, {held} were held for a while, the thief read {read_by_thief}"
         );
+        for (what, minutes) in &self.figures {
+            println!("    no-service minutes, {what}: {minutes}");
+        }
         println!(
             "    stolen-code minutes: {} · no-service minutes: {}",
             self.stolen_code_minutes, self.no_service_minutes
@@ -136,6 +150,7 @@ struct Summary {
     stolen_code_minutes: u64,
     no_service_minutes: u64,
     codes: Codes,
+    no_service: BTreeMap<&'static str, u64>,
 }
 
 fn print_line(line: &impl Serialize) {

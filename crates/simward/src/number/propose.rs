@@ -174,7 +174,7 @@ pub(super) fn wake(
         })?)
     };
     let signer: CardSigner<'_> = (stand_by.id(), &mut sign);
-    wake_with(&api, &now, &mut owner, with, &stand_by, signer)?;
+    wake_with(&api, &now, &mut owner, with, &stand_by, signer, true)?;
     println!(
         "asked to wake the stand-by card, signed with {} and by the card itself",
         super::change::name(with)
@@ -191,7 +191,7 @@ pub(super) fn wake(
     Ok(())
 }
 
-/// Asks to wake a stand-by card; the card that goes is lost.
+/// Asks to wake a stand-by card. The card that goes may be `lost`, or be kept in reserve.
 pub(crate) fn wake_with(
     api: &Api,
     now: &NumberView,
@@ -199,9 +199,10 @@ pub(crate) fn wake_with(
     with: With,
     stand_by: &Card,
     signer: CardSigner<'_>,
+    lost: bool,
 ) -> Result<ChangedView, NumberError> {
     let from = CardId(digest(&now.card_id)?);
-    let change = Change::Wake { slot: STAND_BY, from, to: stand_by.clone(), lost: true };
+    let change = Change::Wake { slot: STAND_BY, from, to: stand_by.clone(), lost };
     propose(api, now, owner, with, change, Some(signer), None)
 }
 
