@@ -238,10 +238,10 @@ fn carry_out(
 /// A hold that stands, stands no longer; what was signed before does not bring it back.
 fn lift(state: &mut State, bit: u64, seq: u64) {
     let Ok(bit) = usize::try_from(bit) else { return };
-    if let (Some(set), Some(lifted)) = (state.holds.get_mut(bit), state.lifted.get_mut(bit)) {
-        if *set != 0 {
-            (*set, *lifted) = (0, seq);
-        }
+    if let (Some(set), Some(lifted)) = (state.holds.get_mut(bit), state.lifted.get_mut(bit))
+        && *set != 0
+    {
+        (*set, *lifted) = (0, seq);
     }
 }
 

@@ -44,7 +44,7 @@ impl Node {
                 intent.change,
                 Change::Move { .. } | Change::Wake { .. } | Change::Add { dormant: false, .. }
             );
-            swaps.then(|| (asked, event.seq))
+            swaps.then_some((asked, event.seq))
         });
         let (at_seq, agreed) = match change {
             None => (0, Vec::new()),

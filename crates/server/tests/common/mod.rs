@@ -99,7 +99,7 @@ impl Stage {
         let ed25519 = |n| Ed25519Key::from_seed(&Secret::new([n; 32]));
         let mut sheet = Sheet::new(ed25519(seed + 1));
         let mut hold_code = RawSigner::new(Purpose::HoldOnly, Place::Elsewhere, ed25519(seed + 2));
-        let server::node::DrawnCard { card, keys } = self.node().draw_card(None)?;
+        let server::node::DrawnCard { card, keys, .. } = self.node().draw_card(None)?;
         let imsi = card.imsi;
         let manifest =
             deed::manifest::Manifest::decode(&self.node().signed_manifests()[0].manifest).unwrap().id();

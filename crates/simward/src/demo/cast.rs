@@ -17,6 +17,7 @@ use serde_json::json;
 use server::bank::PostedView;
 use server::http::reader_token;
 use server::view::{ChangedView, NumberView, ServeView, StatementBody};
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use wire::{Imsi, Msisdn};
@@ -25,6 +26,9 @@ use wire::{Imsi, Msisdn};
 const START: u64 = 1_800_000_000;
 /// How often the node is looked at while time passes.
 const GLANCE: u64 = 15 * 60;
+
+/// The state of a code that the node did not take.
+const REFUSED: &str = "refused";
 
 /// Everybody and everything in the play.
 pub(super) struct Cast {
@@ -41,6 +45,8 @@ pub(super) struct Cast {
     pub(super) blank_phone: Phone,
     /// The owner's own phone, in a thief's hands.
     pub(super) stolen: Option<Phone>,
+    /// What the owner has read.
+    read: HashSet<String>,
     /// Codes posted so far: each is another.
     codes: u64,
 }
@@ -88,6 +94,7 @@ impl Cast {
             blank,
             blank_phone,
             stolen: None,
+            read: HashSet::new(),
             codes: 0,
         };
         cast.owner_attaches("with the issued card")?;
@@ -198,19 +205,24 @@ impl Cast {
         let api = self.api()?;
         let posted = match api.post::<PostedView>("/v1/messages", &api.bank, &body) {
             Ok(posted) => posted,
-            Err(ApiError::Refused { code, .. }) => PostedView { state: code, until: None },
+            // Not taken: nobody will ever read it.
+            Err(ApiError::Refused { .. }) => PostedView { state: REFUSED.into(), until: None },
             Err(error) => return Err(error.into()),
         };
+        let taken = posted.state != REFUSED;
         mine.extend(self.phone.inbox((posted.state == "sent").then_some(&code))?);
         for phone in [&mut self.thief_phone, &mut self.blank_phone].into_iter().chain(&mut self.stolen) {
             theirs.extend(phone.inbox(None)?);
         }
         let codes = |read: &[Received]| read.iter().filter(|r| r.text.starts_with("code ")).count() as u64;
         let stolen = codes(&theirs);
+        // A network that fell over between a phone's word and its own note of it sends a code again.
+        let mut fresh = mine.clone();
+        fresh.retain(|read| self.read.insert(read.text.clone()));
         let received = mine.iter().any(|read| read.text == code);
         let report = &mut self.report;
-        report.codes.posted += 1;
-        report.codes.read_by_owner += codes(&mine);
+        report.codes.posted += u64::from(taken);
+        report.codes.read_by_owner += codes(&fresh);
         report.codes.read_by_thief += stolen;
         // Held for a while after a change: the owner knows, and reads them later. Held because the line is suspended, or so
         // many wait that one more is not taken, is no service.

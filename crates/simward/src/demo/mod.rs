@@ -7,6 +7,7 @@
 
 mod administrator;
 mod attacks;
+mod card_attacks;
 mod cast;
 mod phone;
 mod play;

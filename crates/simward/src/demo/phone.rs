@@ -88,14 +88,14 @@ impl Phone {
         card.envelope(&wire::envelope::sms_pp_download(None, tpdu)).map(|(data, _)| data).map_err(broken)
     }
 
-    /// The card's keys of remote management.
-    pub(crate) fn ota_keys(&self) -> Option<&keys::ota::OtaKeys> {
-        self.profile.ota.as_ref()
+    /// K and OPc, as whoever made the card knows them.
+    pub(crate) fn subscriber_keys(&self) -> ([u8; 16], [u8; 16]) {
+        (*self.profile.k.danger_expose(), *self.profile.opc.danger_expose())
     }
 
-    /// The card's PIN, which its holder knows.
-    pub(crate) const fn pin(&self) -> &card::Code {
-        &self.profile.pin
+    /// Something done with the card outside of any network.
+    pub(crate) fn with_card<T>(&mut self, what: impl FnOnce(&mut Terminal<'_>) -> T) -> T {
+        what(&mut Terminal::over(&mut self.card))
     }
 
     /// Its card's IMSI.

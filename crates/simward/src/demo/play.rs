@@ -2,6 +2,7 @@
 
 use super::DemoError;
 use super::attacks;
+use super::card_attacks;
 use super::cast::Cast;
 use super::rescue;
 use std::path::Path;
@@ -13,6 +14,9 @@ pub(super) fn play(folder: &Path, json: bool) -> Result<bool, DemoError> {
     attacks::by_the_clerk(&mut cast)?;
     attacks::by_a_blank_card(&mut cast)?;
     attacks::by_the_bare_card(&mut cast)?;
+    card_attacks::by_guessing_the_pin(&mut cast)?;
+    card_attacks::over_the_air(&mut cast)?;
+    card_attacks::by_sending_as_the_owner(&mut cast)?;
     attacks::by_the_index(&mut cast)?;
     attacks::by_the_key(&mut cast)?;
     attacks::by_a_new_history(&mut cast)?;
@@ -30,6 +34,8 @@ pub(super) fn play(folder: &Path, json: bool) -> Result<bool, DemoError> {
     attacks::on_the_exported_history(&mut cast)?;
     rescue::by_snatching_the_phone(&mut cast)?;
     rescue::by_forgetting_the_phone(&mut cast)?;
+    card_attacks::by_copying_and_changing(&mut cast)?;
+    card_attacks::by_searching_the_disks(&mut cast)?;
     cast.report.finish();
     Ok(cast.report.good())
 }
