@@ -271,8 +271,10 @@ const hold = () => {
       const started = performance.now();
       const key = await keys.paperKey(code);
       const id = await deed.factorId(keys.holdFactor(key));
-      const tip = await (await ask("/v1/tips", { body: { factor: hex(id) } })).json().catch(() => null);
-      if (!tip) throw new Error(words.unknownCode);
+      const known = await ask("/v1/tips", { body: { factor: hex(id) } }).catch((error) => {
+        throw error.code === "no-number" ? new Error(words.unknownCode) : error;
+      });
+      const tip = await known.json();
       const [deedId, asOf] = [unhex(tip.deed_id), { seq: tip.seq, head: unhex(tip.head) }];
       const body = encode([[SUSPENDED], [], 1]);
       const message = deed.message(deedId, asOf, deed.HELD, body);

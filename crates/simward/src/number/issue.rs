@@ -96,8 +96,7 @@ pub(super) fn invite(at: &Where, profile: &Path) -> Result<(), NumberError> {
     let api = Api::of_folder(&at.data)?;
     let (card, card_profile) = draw(&api, &at.number, &mut seeded()?)?;
     let (_, newest) = manifest(&api)?;
-    let origin = newest.sites.first().and_then(|site| site.origins.first());
-    let origin = origin.ok_or_else(|| ApiError::Answer("a manifest without a site".into()))?;
+    let origin = move_origin(&newest)?;
     let body = InviteBody { number: at.number.to_string(), card: hex::encode(card.encode()) };
     let CodeView { code } = api.post("/v1/invitations", &api.desk, &body)?;
     crate::card::profile::save(profile, &card_profile)
@@ -109,6 +108,25 @@ pub(super) fn invite(at: &Where, profile: &Path) -> Result<(), NumberError> {
     println!(
         "The link works once, for seven days. Whoever opens it makes the number's keys: give it to the owner alone."
     );
+    Ok(())
+}
+
+/// The move page's origin, as the manifest names it.
+fn move_origin(manifest: &Manifest) -> Result<&str, ApiError> {
+    let origin = manifest.sites.first().and_then(|site| site.origins.first());
+    origin.map(String::as_str).ok_or_else(|| ApiError::Answer("a manifest without a site".into()))
+}
+
+/// Invites a browser to the holder's portal.
+pub(super) fn portal(at: &Where, owner: &Path) -> Result<(), NumberError> {
+    let api = Api::of_folder(&at.data)?;
+    let token = super::token_of(&Owner::load(owner)?);
+    let (_, newest) = manifest(&api)?;
+    let portal = move_origin(&newest)?.replacen("//move.", "//my.", 1);
+    let path = format!("/v1/numbers/{}/portal", at.number);
+    let CodeView { code } = api.post(&path, &token, &serde_json::json!({}))?;
+    println!("{portal}/begin#{code}");
+    println!("The link works once, for 15 minutes. It opens a page that can stop a change and suspend the line, and move nothing.");
     Ok(())
 }
 

@@ -55,6 +55,14 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         profile: PathBuf,
     },
+    /// Invite a browser to the holder's portal: prints the link.
+    Portal {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder: only whoever has the number's watch key invites.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+    },
     /// Show a number as its pin has it.
     Show {
         #[command(flatten)]
@@ -242,6 +250,7 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
         Command::Issue { at, profile, owner } => issue::issue(&at, &profile, &owner),
         Command::Invite { at, profile } => issue::invite(&at, &profile),
         Command::Ask { at, profile } => change::ask_at_desk(&at, &profile),
+        Command::Portal { at, owner } => issue::portal(&at, &owner),
         Command::Show { at, json } => look::show(&at, json),
         Command::Change { at, owner, profile, with, wait } => {
             change::change(&at, &owner, &profile, with, wait)

@@ -23,7 +23,13 @@ export const fail = (what) => {
 export const check = (what, good, said = "") => (good ? pass(what) : fail(`${what}: ${said}`));
 
 /** The command line, on this test's node. */
-export const cli = (...args) => execFileSync(simward, args, { cwd: work, encoding: "utf8" });
+export const cli = (...args) => execFileSync(simward, args, { cwd: work, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+/** Waits for something to become true. */
+export const until = async (good) => {
+  for (let tries = 0; tries < 200 && !good(); tries += 1) await new Promise((done) => setTimeout(done, 50));
+  if (!good()) throw new Error(`did not come true in ten seconds: ${good}`);
+};
 
 /** A node of its own for the test. */
 export const startNode = async (data, port, ...options) => {

@@ -9,5 +9,10 @@ set -u
 tests=$(realpath "$(dirname "$0")/../browser")
 . "$(dirname "$0")/space.bash" "$1" "$2" node chromium
 
-rm -rf "$work"/{node,quick,screens} "$work"/*.toml
-CHROMIUM=$(command -v chromium) node "$tests/portal.mjs" "$simward" "$work" || failed=1
+export SIMWARD_DEVICE_KEYS=$work/device-keys
+CHROMIUM=$(command -v chromium)
+export CHROMIUM
+for test in portal rescue; do
+    rm -rf "${work:?}/$test" && mkdir "$work/$test" || exit
+    node "$tests/$test.mjs" "$simward" "$work/$test" || failed=1
+done
