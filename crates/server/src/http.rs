@@ -12,11 +12,7 @@ use crate::bank::PostedView;
 use crate::committer::Handle;
 use crate::deployment::encode_manifests;
 use crate::node::{Invited, Receipt, Stated};
-use crate::view::{
-    ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, ManifestView,
-    MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, ServeView, StatementBody, TipBody,
-    TipView, UpdateBody,
-};
+use crate::view::{ChangedView, CodeView, DrawBody, DrawnView, ErrorView, HappenedView, InvitationView, InviteBody, ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView, StatementBody, TipBody, TipView, UpdateBody};
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -87,6 +83,7 @@ fn owners() -> Router<Arc<Door>> {
         .route("/v1/numbers/{number}/history", get(history))
         .route("/v1/numbers/{number}/notices", get(notices))
         .route("/v1/numbers/{number}/portal", post(invite_to_portal))
+        .route("/v1/numbers/{number}/log", get(happened))
         .route("/v1/invitations/{code}", get(invitation).post(accept_invitation))
         .route("/v1/objections", post(objection))
         .route("/v1/tips", post(tip))
@@ -454,7 +451,16 @@ async fn show(
         let live = node.is_live();
         let pin = node.pin(&number)?;
         let ready = pin.state.live.as_ref().and_then(|live| node.ready_at(&live.head));
-        Ok(NumberView::of(pin, node.witnessed(), live, ready))
+        let view = NumberView::of(pin, node.witnessed(), live, ready);
+        let attached = node.is_attached(&number);
+        let seen = node.last_seen(&number)?.map(|seen| SeenView {
+            at: seen.at.0,
+            attached,
+            plmn: seen.plmn.to_string(),
+            area: seen.area,
+            imei: seen.imei.to_string(),
+        });
+        Ok(NumberView { seen, ..view })
     });
     Ok(Json(view.await?))
 }
@@ -479,6 +485,17 @@ async fn notices(
     let rows = door.node.run(move |node| node.notices(&number)).await?;
     let view = |row: operator::store::NoticeRow| MessageView { at: row.at.0, code: row.code, text: row.text };
     Ok(Json(rows.into_iter().map(view).collect()))
+}
+
+/// What happened about a number, oldest first.
+async fn happened(
+    State(door): Shared,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<HappenedView>>, Failure> {
+    let number: Msisdn = path(&number)?;
+    door.watcher(&headers, number).await?;
+    Ok(Json(door.node.run(move |node| crate::portal::happened(node, &number)).await?))
 }
 
 async fn alarms(State(door): Shared, headers: HeaderMap) -> Result<Json<Vec<MessageView>>, Failure> {

@@ -34,12 +34,43 @@ pub struct NumberView {
     pub served: String,
     /// Codes by SMS are held until then.
     pub sms_held_until: Option<u64>,
+    /// Where the card was last seen.
+    #[serde(default)]
+    pub seen: Option<SeenView>,
     /// The newest time a quorum of witnesses vouches for.
     pub witnessed: u64,
     /// A test deployment says so with every answer.
     pub test_deed: bool,
     /// Where the promise ends.
     pub caveat: String,
+}
+
+/// Where a card was last seen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SeenView {
+    /// When.
+    pub at: u64,
+    /// Whether it is attached now.
+    pub attached: bool,
+    /// The network.
+    pub plmn: String,
+    /// The tracking area.
+    pub area: u16,
+    /// The phone.
+    pub imei: String,
+}
+
+/// What happened about a number: a card at the network, a sign-in, an alarm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HappenedView {
+    /// When.
+    pub at: u64,
+    /// `card`, `sign-in` or `alarm`.
+    pub kind: String,
+    /// What became of it: a short name.
+    pub outcome: String,
+    /// With what, and where.
+    pub about: String,
 }
 
 /// A request that waits.
@@ -99,6 +130,7 @@ impl NumberView {
             factors: factors(state),
             served: served.into(),
             sms_held_until: sms_held_until.map(|t| t.0),
+            seen: None,
             witnessed: witnessed.0,
             test_deed: !live,
             caveat: CAVEAT.into(),

@@ -53,7 +53,7 @@ pub(super) fn over_the_air(cast: &mut Cast) -> Result<(), DemoError> {
     let (_, profile) = draw(cast.api()?, &cast.number, &mut seeded()?)?;
     let keys = profile.ota.clone().ok_or_else(|| stuck("a card without keys of remote management"))?;
     let mut phone = Phone::new(profile, &cast.stage.radio(), 31, seeded()?)?;
-    let update = Update { path: &[0x7fff, 0x6f46], offset: 1, octets: b"Simward" };
+    let update = Update { path: &[0x7fff, 0x6f46], offset: 1, octets: b"Shouhao" };
     let sending = Sending {
         originator: Address::from(&cast.number),
         timestamp: Timestamp::new(UnixTime(cast.stage.now()), 0),

@@ -5,6 +5,7 @@ use crate::api::{Api, ApiError};
 use crate::owner::Owner;
 use deed::event::{Body, Event};
 use deed::history::History;
+use server::view::HappenedView;
 use std::path::Path;
 
 pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
@@ -27,6 +28,11 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
         let id = factor.id.get(..8).unwrap_or_default();
         println!("  key      {id}  {place}{}", if factor.spent { ", used up" } else { "" });
     }
+    if let Some(seen) = &number.seen {
+        let when = if seen.attached { "now".into() } else { date(seen.at) };
+        let (country, network) = seen.plmn.split_at(seen.plmn.len().min(3));
+        println!("  seen     {when}, network {country}-{network}, area {:04X}, phone {}", seen.area, seen.imei);
+    }
     match &number.live {
         Some(live) => println!(
             "  waiting  {}, {} agreed; until {} it can be stopped",
@@ -42,6 +48,22 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
     }
     let test = if number.test_deed { "test deed; " } else { "" };
     println!("  note     {test}{}", number.caveat);
+    Ok(())
+}
+
+fn date(at: u64) -> String {
+    let time = i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    time.map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// What happened about a number: cards at the network, sign-ins, alarms.
+pub(super) fn log(at: &Where, owner: &Path) -> Result<(), NumberError> {
+    let api = Api::of_folder(&at.data)?;
+    let token = token_of(&Owner::load(owner)?);
+    let all: Vec<HappenedView> = api.get(&format!("/v1/numbers/{}/log", at.number), &token)?;
+    for HappenedView { at, kind, outcome, about } in all {
+        println!("{}  {kind:<8} {outcome:<14} {about}", date(at));
+    }
     Ok(())
 }
 

@@ -184,6 +184,14 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         operator_name: String,
     },
+    /// What happened about the number: its cards at the network, sign-ins, alarms.
+    Log {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+    },
     /// The number's events; with --export, a file that `simward verify` checks offline.
     History {
         #[command(flatten)]
@@ -271,6 +279,7 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
         }
         Command::UpdateCard { at, operator_name } => manage::rename_operator(&at, &operator_name),
         Command::Suspend { at, owner, by } => suspend::suspend(&at, &owner, by),
+        Command::Log { at, owner } => look::log(&at, &owner),
         Command::History { at, owner, export } => look::history(&at, &owner, export.as_deref()),
     }
 }
