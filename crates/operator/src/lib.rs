@@ -13,6 +13,7 @@ pub mod consent;
 pub mod log;
 pub mod message;
 pub mod ota;
+pub mod password;
 pub mod pins;
 pub mod presence;
 pub mod store;

@@ -12,7 +12,11 @@ use crate::bank::PostedView;
 use crate::committer::Handle;
 use crate::deployment::encode_manifests;
 use crate::node::{Invited, Receipt, Stated};
-use crate::view::{ChangedView, CodeView, DrawBody, DrawnView, ErrorView, HappenedView, InvitationView, InviteBody, ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView, StatementBody, TipBody, TipView, UpdateBody};
+use crate::view::{
+    ChangedView, CodeView, DrawBody, DrawnView, ErrorView, HappenedView, InvitationView, InviteBody,
+    ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView,
+    StatementBody, TipBody, TipView, UpdateBody,
+};
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};

@@ -87,7 +87,13 @@ fn shell(folder: &Path, command: &str) -> Command {
     let bin = Path::new(env!("CARGO_BIN_EXE_simward")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let mut shell = Command::new("bash");
-    shell.arg("-c").arg(command).current_dir(folder).env("PATH", path).env("RUST_LOG", "off").stdin(Stdio::null());
+    shell
+        .arg("-c")
+        .arg(command)
+        .current_dir(folder)
+        .env("PATH", path)
+        .env("RUST_LOG", "off")
+        .stdin(Stdio::null());
     shell.env("SIMWARD_DEVICE_KEYS", folder.join("device-keys"));
     shell
 }

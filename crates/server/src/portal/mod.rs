@@ -8,6 +8,7 @@ mod device;
 mod live;
 mod pages;
 mod passkey;
+mod password;
 mod session;
 mod words;
 
@@ -130,6 +131,10 @@ pub fn router(node: Handle, port: u16, move_origin: &str) -> Result<Router, Port
         .route("/begin/finish", post(passkey::begin_finish))
         .route("/sign-in/options", post(passkey::sign_in))
         .route("/sign-in/finish", post(passkey::sign_in_finish))
+        .route("/sign-in/password", post(password::sign_in))
+        .route("/security/password", post(password::set))
+        .route("/security/totp", post(password::begin_totp))
+        .route("/security/totp/confirm", post(password::confirm_totp))
         .route("/sign-out", post(session::sign_out))
         .route("/stop", post(pages::stop))
         .route("/suspend", post(pages::suspend))

@@ -176,6 +176,7 @@ struct SignInPage<'a> {
     w: Speaker<'a>,
     begin: bool,
     move_page: String,
+    failed: bool,
 }
 
 struct Visit {
@@ -214,6 +215,24 @@ struct SecurityPage<'a> {
     w: Speaker<'a>,
     keys: Vec<Key>,
     move_page: String,
+    said: Option<&'static str>,
+    password: Option<PasswordState>,
+    totp: bool,
+    setting_up: Option<SettingUp>,
+    fresh: String,
+}
+
+struct PasswordState {
+    since: Moment,
+    days: u64,
+    known_to_others: bool,
+}
+
+/// An authenticator app that is being set up.
+struct SettingUp {
+    uri: String,
+    secret: String,
+    picture: String,
 }
 
 fn page(template: &impl Template) -> Response {
@@ -244,7 +263,8 @@ pub(super) async fn home(State(portal): Shared, headers: HeaderMap, Query(said):
     let w = portal.speaker(&headers);
     let Some(session) = portal.session(&headers) else {
         let frame = Frame { w, path: "/", signed_in: false };
-        return page(&SignInPage { frame, w, begin: false, move_page: portal.move_origin.clone() });
+        let failed = said.said.as_deref() == Some("not-signed-in");
+        return page(&SignInPage { frame, w, begin: false, move_page: portal.move_origin.clone(), failed });
     };
     let move_origin = portal.move_origin.clone();
     let status = portal.node.run(move |node| Status::of(node, &session.number, &move_origin)).await;
@@ -278,7 +298,7 @@ pub(super) async fn status(State(portal): Shared, headers: HeaderMap) -> Respons
 pub(super) async fn begin(State(portal): Shared, headers: HeaderMap) -> Response {
     let w = portal.speaker(&headers);
     let frame = Frame { w, path: "/begin", signed_in: false };
-    page(&SignInPage { frame, w, begin: true, move_page: portal.move_origin.clone() })
+    page(&SignInPage { frame, w, begin: true, move_page: portal.move_origin.clone(), failed: false })
 }
 
 pub(super) async fn history(State(portal): Shared, headers: HeaderMap) -> Response {
@@ -309,18 +329,52 @@ fn arrival(at: wire::UnixTime, what: operator::presence::Visit) -> Option<Arriva
     Some(Arrival { at: Moment(at.0), ok: outcome == "attached", outcome: outcome.into(), place, card })
 }
 
-pub(super) async fn security(State(portal): Shared, headers: HeaderMap) -> Response {
+/// A picture that stands in the page itself.
+fn in_page(svg: &str) -> String {
+    use base64ct::{Base64, Encoding as _};
+    format!("data:image/svg+xml;base64,{}", Base64::encode_string(svg.as_bytes()))
+}
+
+pub(super) async fn security(
+    State(portal): Shared,
+    headers: HeaderMap,
+    Query(said): Query<Said>,
+) -> Response {
     let w = portal.speaker(&headers);
     let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
-    let account = portal.node.run(move |node| Account::load(node, &session.number)).await;
+    let number = session.number;
+    let account = portal.node.run(move |node| Ok((Account::load(node, &number)?, node.now()))).await;
+    let said = match said.said.as_deref() {
+        Some("short") => Some("said-short"),
+        Some("long") => Some("said-long"),
+        Some("common") => Some("said-common"),
+        Some("yours") => Some("said-yours"),
+        Some("password-set") => Some("said-password-set"),
+        Some("totp-set") => Some("said-totp-set"),
+        Some("wrong-code") => Some("said-wrong-code"),
+        Some("failed") => Some("failed-other"),
+        _ => None,
+    };
     match account {
-        Ok(account) => {
+        Ok((account, now)) => {
+            let password = account.password.as_ref().map(|password| PasswordState {
+                since: Moment(password.since),
+                days: now.0.saturating_sub(password.since) / 86_400,
+                known_to_others: password.is_known_to_others(),
+            });
+            let setting_up = account.new_totp.as_deref().and_then(|secret| {
+                let (uri, picture) = super::password::picture(secret, &number)?;
+                Some(SettingUp { uri, secret: secret.into(), picture: in_page(&picture) })
+            });
+            let totp = account.totp.is_some();
+            let fresh = super::password::fresh().unwrap_or_default();
             let keys = account.passkeys.into_iter();
             let keys = keys
                 .map(|k| Key { device: k.device, made: Moment(k.made), used: k.used.map(Moment) })
                 .collect();
             let frame = Frame { w, path: "/security", signed_in: true };
-            page(&SecurityPage { frame, w, keys, move_page: portal.move_origin.clone() })
+            let move_page = portal.move_origin.clone();
+            page(&SecurityPage { frame, w, keys, move_page, said, password, totp, setting_up, fresh })
         }
         Err(refusal) => failed(&refusal),
     }

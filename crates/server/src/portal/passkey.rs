@@ -208,8 +208,8 @@ pub(super) async fn sign_in_finish(
 
 /// Who stands at the door.
 pub(super) struct Visit {
-    device: String,
-    mark: String,
+    pub(super) device: String,
+    pub(super) mark: String,
 }
 
 impl Visit {
@@ -236,8 +236,18 @@ impl Visit {
 }
 
 fn signed_in(portal: &Portal, headers: &HeaderMap, number: Msisdn, mark: &str) -> Result<Response, Failed> {
+    signed_in_at(portal, headers, number, mark, Json(json!({ "to": "/" })).into_response())
+}
+
+/// Begins a session; its cookies go out with this answer.
+pub(super) fn signed_in_at(
+    portal: &Portal,
+    headers: &HeaderMap,
+    number: Msisdn,
+    mark: &str,
+    mut response: Response,
+) -> Result<Response, Failed> {
     let session = locked(&portal.sessions).begin(headers, number).ok_or(Failed::new("broken"))?;
-    let mut response = Json(json!({ "to": "/" })).into_response();
     for cookie in [session, mark_device(mark)] {
         if let Ok(value) = cookie.parse() {
             response.headers_mut().append(header::SET_COOKIE, value);

@@ -126,7 +126,9 @@ pub(super) fn portal(at: &Where, owner: &Path) -> Result<(), NumberError> {
     let path = format!("/v1/numbers/{}/portal", at.number);
     let CodeView { code } = api.post(&path, &token, &serde_json::json!({}))?;
     println!("{portal}/begin#{code}");
-    println!("The link works once, for 15 minutes. It opens a page that can stop a change and suspend the line, and move nothing.");
+    println!(
+        "The link works once, for 15 minutes. It opens a page that can stop a change and suspend the line, and move nothing."
+    );
     Ok(())
 }
 

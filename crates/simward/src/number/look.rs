@@ -31,7 +31,10 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
     if let Some(seen) = &number.seen {
         let when = if seen.attached { "now".into() } else { date(seen.at) };
         let (country, network) = seen.plmn.split_at(seen.plmn.len().min(3));
-        println!("  seen     {when}, network {country}-{network}, area {:04X}, phone {}", seen.area, seen.imei);
+        println!(
+            "  seen     {when}, network {country}-{network}, area {:04X}, phone {}",
+            seen.area, seen.imei
+        );
     }
     match &number.live {
         Some(live) => println!(

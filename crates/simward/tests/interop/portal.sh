@@ -3,11 +3,11 @@
 #
 #   portal.sh SIMWARD FOLDER      NODE_HOME: a folder whose node_modules has playwright-core and axe-core
 #
-# Needs chromium, nodejs, npm, util-linux, mount, iproute2.
+# Needs chromium, nodejs, npm, oathtool, util-linux, mount, iproute2.
 set -u
 [ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
 tests=$(realpath "$(dirname "$0")/../browser")
-. "$(dirname "$0")/space.bash" "$1" "$2" node chromium
+. "$(dirname "$0")/space.bash" "$1" "$2" node chromium oathtool
 
 export SIMWARD_DEVICE_KEYS=$work/device-keys
 CHROMIUM=$(command -v chromium)
