@@ -24,6 +24,7 @@ peers_have() {
         util-linux) command -v unshare ;;
         mount) command -v mount ;;
         nodejs) command -v node ;;
+        libosmo-gsup-client-dev) pkg-config --exists libosmo-gsup-client libosmogsm libosmocore ;;
         python3-venv) python3 -c 'import venv, ensurepip' ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1

@@ -1,5 +1,6 @@
 //! `simward card`: one card. Runs it behind a reader, or shows and changes what is on it.
 
+mod authenticate;
 mod contact;
 pub(crate) mod files;
 mod folder;
@@ -38,6 +39,7 @@ pub(crate) struct Args {
 enum Command {
     Make(make::Args),
     Files(files::Args),
+    Authenticate(authenticate::Args),
     #[command(subcommand)]
     Contact(contact::Command),
     #[command(subcommand)]
@@ -66,6 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     match &args.command {
         None => host::run(&args.host),
         Some(Command::Make(args)) => make::run(args),
+        Some(Command::Authenticate(args)) => authenticate::run(args),
         Some(Command::Files(args)) => files::run(args),
         Some(Command::Contact(command)) => contact::run(command),
         Some(Command::Pin(command)) => pin::run(command),
