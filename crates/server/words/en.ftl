@@ -6,6 +6,7 @@ nav-history = Sign-ins
 nav-security = Security
 sign-out = Sign out
 footer = This page can stop a change and suspend the line. It cannot move the number: that takes your own signature on the move page.
+promises = Every promise, and where it ends
 not-found = There is no such page.
 test-deed = Test deed: witnesses and authentication centre run in one process with the operator.
 

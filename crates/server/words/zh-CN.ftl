@@ -6,6 +6,7 @@ nav-history = 登录记录
 nav-security = 安全
 sign-out = 退出登录
 footer = 本页能阻止更改、能挂失，但换不了卡：换卡要你本人在换卡页上签名。
+promises = 每一条承诺，以及它的边界
 not-found = 没有这个页面。
 test-deed = 测试号契：见证方与鉴权中心都在运营商的同一进程里运行。
 

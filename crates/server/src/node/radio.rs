@@ -70,8 +70,13 @@ impl Node {
 
     /// A card that has proved itself is served; the phone that was served before with the same card is not any more.
     pub fn attach(&mut self, seen: Seen, link: mpsc::Sender<Downlink>) -> Result<u64, Refusal> {
-        if let Served::Refused { code, why } = self.pins.serve(&seen.imsi, self.witnessed) {
-            return Err(Refusal::refused(code, why));
+        // Asked once more: between the challenge and here the line may have been suspended, or moved.
+        match self.pins.serve(&seen.imsi, self.witnessed) {
+            Served::Line(_) => {}
+            Served::EmergencyOnly => {
+                return Err(Refusal::refused("suspended", "the line is suspended: emergency calls only"));
+            }
+            Served::Refused { code, why } => return Err(Refusal::refused(code, why)),
         }
         let number = self.pins.number_of(&seen.imsi).ok_or_else(super::deeds::unknown)?;
         let here = self.attachments.phones.get(&seen.imsi).filter(|p| !p.link.is_closed());

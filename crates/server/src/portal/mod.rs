@@ -139,6 +139,7 @@ pub fn router(node: Handle, port: u16, move_origin: &str) -> Result<Router, Port
         .route("/stop", post(pages::stop))
         .route("/suspend", post(pages::suspend))
         .route("/resume", post(pages::resume))
+        .route("/promises", get(pages::promises))
         .route("/live", get(live::live))
         .route("/language", get(words::choose))
         .route("/static/{file}", get(pages::file))

@@ -421,6 +421,27 @@ pub(super) async fn resume(State(portal): Shared, headers: HeaderMap) -> Respons
     }
 }
 
+#[derive(Template)]
+#[template(path = "promises.html")]
+struct PromisesPage<'a> {
+    frame: Frame<'a>,
+    w: Speaker<'a>,
+    body: String,
+}
+
+/// Every promise, what is true of it, and the command that shows it: the project's own page.
+pub(super) async fn promises(State(portal): Shared, headers: HeaderMap) -> Response {
+    let w = portal.speaker(&headers);
+    let text = match w.tag {
+        "en" => include_str!("../../../../docs/promises.md"),
+        _ => include_str!("../../../../docs/promises.zh-CN.md"),
+    };
+    let mut body = String::new();
+    pulldown_cmark::html::push_html(&mut body, pulldown_cmark::Parser::new(text));
+    let signed_in = portal.session(&headers).is_some();
+    page(&PromisesPage { frame: Frame { w, path: "/promises", signed_in }, w, body })
+}
+
 /// The portal's own files.
 pub(super) async fn file(Path(name): Path<String>) -> Response {
     let (kind, text) = match name.as_str() {

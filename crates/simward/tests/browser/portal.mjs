@@ -132,6 +132,9 @@ await run(async ({ browser, nodes }) => {
   await page.goto(`${my}/history`);
   check("the history has both sign-ins", (await page.locator(".lines li").count()) >= 2);
 
+  await page.goto(`${my}/promises`);
+  await look(page, "portal-promises", speakPortal);
+
   // A failed sign-in is seen: the right key, over a challenge that the portal did not choose.
   await page.goto(my);
   const answered = await page.evaluate(async () => {
