@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// The port on the page.
+const PORT: &str = "8740";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Step {
@@ -145,7 +147,9 @@ fn page(name: &str) -> String {
 fn every_command_of_the_promises_prints_what_the_page_says() {
     let folder = tempfile::tempdir().unwrap();
     let mut going = Going { children: Vec::new() };
-    let steps = steps(&page("promises.md"));
+    // The page's port may be taken here: any other does.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let steps = steps(&page("promises.md").replace(PORT, &free.to_string()));
     assert!(steps.len() > 20, "the page has commands");
     for step in &steps {
         if let Err(said) = run(folder.path(), &mut going, step) {
