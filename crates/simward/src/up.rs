@@ -91,8 +91,9 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     let url = format!("http://{}", listener.local_addr()?);
     server::deployment::write_private(&args.data.join("url"), url.as_bytes())?;
     let mut out = std::io::stdout();
-    writeln!(out, "ready {url} gateway {}", gateway.display())?;
-    writeln!(out, "pages http://{PORTAL}:{port} (signing in) and {move_origin} (moving)")?;
+    // In one piece: whoever waits for the first line may not stay for the second.
+    let pages = format!("pages http://{PORTAL}:{port} (signing in) and {move_origin} (moving)");
+    out.write_all(format!("ready {url} gateway {}\n{pages}\n", gateway.display()).as_bytes())?;
     out.flush()?;
     tracing::info!(
         "test deed: witnesses and enforcement point run in this process; nothing here is a live number"

@@ -6,13 +6,13 @@
 # Needs osmo-hlr, libosmo-gsup-client-dev, pkg-config, gcc, python3, util-linux, mount, iproute2.
 set -u
 [ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
-here=$(realpath "$(dirname "$0")")
-. "$here/space.bash" "$1" "$2" osmo-hlr osmo-hlr-db-tool pkg-config gcc python3
+# Inside, /tmp is another one: what lies beside this script comes along.
+[ "${SPACE:-}" = inside ] || { rm -rf "$2" && mkdir -p "$2" && cp "$(dirname "$0")/gsup.c" "$2"; } || exit 2
+. "$(dirname "$0")/space.bash" "$1" "$2" osmo-hlr osmo-hlr-db-tool pkg-config gcc python3
 
-find "$work" -mindepth 1 -delete
 export SIMWARD_DEVICE_KEYS=$work/device-keys
 owner=8613800138000 thief=8613900139000
-gcc -Wall -o gsup "$here/gsup.c" $(pkg-config --cflags --libs libosmo-gsup-client libosmogsm libosmocore) 2>gcc.log \
+gcc -Wall -o gsup gsup.c $(pkg-config --cflags --libs libosmo-gsup-client libosmogsm libosmocore) 2>gcc.log \
     || { fail "gsup.c does not compile: $(head -n 3 gcc.log)"; exit; }
 
 # -- Both sides have the same two subscribers, and each subscriber a card for each side -------------------------------
