@@ -308,3 +308,156 @@ fn a_copied_folder_is_refused_and_a_moved_one_moves_with_its_command() {
     assert!(desk.well(&["move-to", "/card2", "--state", "/card"]).starts_with("the card lives in"));
     assert!(desk.well(&["pin", "status", "--state", "/card2"]).starts_with("PIN  asked for, 3 tries left"));
 }
+
+/// A backup for a passphrase takes the second or so that guessing each passphrase is to take.
+#[test]
+fn a_backup_comes_back_byte_for_byte_onto_a_new_card() {
+    let desk = Desk::new();
+    fs::write(desk.path("passphrase"), "correct horse 电池\n").unwrap();
+    fs::write(desk.path("wrong-passphrase"), "battery\n").unwrap();
+    for (name, number) in [("张三", "+8613912345678"), ("Ada {€}", "10086")] {
+        desk.well(&["contact", "add", name, number, "--state", "/card", "--pin-file", "/pin"]);
+    }
+    let records = messages();
+    let mut card = desk.run("card");
+    store(&mut card, &records, 5);
+    card.kill();
+    let save = ["backup", "--state", "/card", "--out", "/card.age", "--passphrase-file", "/passphrase"];
+    desk.badly(&save, "the PIN is needed");
+    assert!(!desk.path("card.age").exists());
+    let out = desk.well(&[&save[..], &["--pin-file", "/pin"]].concat());
+    assert!(out.contains("2 contacts, 4 message records, of card 8986001200000000017"), "{out}");
+    for stays in ["K and OPc", "PIN, PUK, ADM", "SQN", "OTA counter", "eSIM profiles"] {
+        assert!(out.contains(stays), "{out}");
+    }
+    let sealed = fs::read(desk.path("card.age")).unwrap();
+    assert!(sealed.starts_with(b"age-encryption.org/v1\n-> scrypt "));
+    assert!(!sealed.windows(10).any(|w| w == b"1391234567"));
+    desk.badly(&[&save[..], &["--pin-file", "/pin"]].concat(), "is there already; nothing was written");
+
+    // A new card, with another key and state. Wrong passphrase, no PIN, changed and cut files: nothing is written.
+    desk.run("second").kill();
+    let back = [
+        "restore",
+        "/card.age",
+        "--state",
+        "/second",
+        "--passphrase-file",
+        "/passphrase",
+        "--pin-file",
+        "/pin",
+    ];
+    let with = |at: usize, other: &'static str| {
+        let mut arguments = back;
+        arguments[at] = other;
+        arguments
+    };
+    let empty = desk.well(&["files", "--state", "/second", "--pin-file", "/pin"]);
+    desk.badly(&with(5, "/wrong-passphrase"), "does not open: wrong passphrase or key");
+    desk.badly(&back[..6], "the PIN is needed");
+    for (name, change) in [("cut", sealed.len() - 1), ("short", 60), ("empty", 0)] {
+        fs::write(desk.path(name), &sealed[..change]).unwrap();
+    }
+    let mut flipped = sealed.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(desk.path("flipped"), flipped).unwrap();
+    for bad in ["/cut", "/short", "/empty", "/flipped", "/pin"] {
+        desk.badly(&with(1, bad), "does not open");
+    }
+    assert_eq!(desk.well(&["files", "--state", "/second", "--pin-file", "/pin"]), empty);
+    let out = desk.well(&back);
+    assert_eq!(out, "6 records written, 0 were there already; all 6 read back byte for byte\n");
+    let shown = |state| {
+        let out = desk.well(&["files", "--state", state, "--pin-file", "/pin"]);
+        out.split_once("contacts:").unwrap().1.to_owned()
+    };
+    assert_eq!(shown("/second"), shown("/card"));
+    assert!(shown("/second").contains("张三  +8613912345678"));
+    let mut card = desk.run("second");
+    ready(&mut card);
+    for (number, record) in (5..).zip(&records) {
+        assert_eq!(card.transmit(&format!("00b2{number:02x}04b0")), format!("{}9000", hex::encode(record)));
+    }
+    card.kill();
+    // Again: nothing to do. Over other contents: not unless told to.
+    assert!(desk.well(&back).starts_with("0 records written, 6 were there already"));
+    desk.run("third").kill();
+    desk.well(&["contact", "add", "In the way", "1", "--state", "/third", "--pin-file", "/pin"]);
+    let third = with(3, "/third");
+    desk.badly(&third, "in use on this card, and different: contact 1. Nothing was written");
+    assert!(shown("/third").contains("messages: 0 of 20"));
+    assert!(desk.well(&[&third[..], &["--replace"]].concat()).starts_with("6 records written"));
+    assert_eq!(shown("/third"), shown("/card"));
+}
+
+/// Messages as phones store them: two parts with emoji, a read one of GSM letters, one sent.
+fn messages() -> Vec<Vec<u8>> {
+    use wire::sms::{Address, Deliver, Message, Record, Standing, Submit, Timestamp, UserData};
+    let from = Address::from(&"8613800138000".parse::<wire::Msisdn>().unwrap());
+    let stamp = Timestamp::new(wire::UnixTime(1_790_000_000), 32);
+    let long = UserData::of_text(&"号码 😀 在你手里。".repeat(9), 3).unwrap();
+    assert_eq!(long.len(), 2);
+    let mut out: Vec<Record> = long
+        .into_iter()
+        .map(|part| Record::unread(Some(from.clone()), Deliver::new(from.clone(), stamp, part)))
+        .collect();
+    let gsm = UserData::of_text("5 € [{ok}]", 0).unwrap().remove(0);
+    let read = Deliver::new(Address::Name("Simward".into()), stamp, gsm.clone());
+    out.push(Record { standing: Standing::Read, centre: None, message: Message::Deliver(read) });
+    let sent = Message::Submit(Submit::new(7, from, gsm));
+    out.push(Record { standing: Standing::Sent(0x0d), centre: None, message: sent });
+    out.iter().map(|record| record.to_bytes().unwrap().to_vec()).collect()
+}
+
+fn ready(card: &mut Running) {
+    assert_eq!(card.transmit("00a4040c07a0000000871002"), "9000");
+    assert_eq!(card.transmit("002000010831323334ffffffff"), "9000");
+    assert_eq!(card.transmit("00a4080c047fff6f3c"), "9000");
+}
+
+fn store(card: &mut Running, records: &[Vec<u8>], first: usize) {
+    ready(card);
+    for (number, record) in (first..).zip(records) {
+        assert_eq!(card.transmit(&format!("00dc{number:02x}04b0{}", hex::encode(record))), "9000");
+    }
+}
+
+#[test]
+fn a_backup_for_a_key_opens_with_that_key_and_what_is_no_backup_is_refused() {
+    let desk = Desk::new();
+    let identity = age::x25519::Identity::generate();
+    let recipient = identity.to_public().to_string();
+    use age::secrecy::ExposeSecret as _;
+    fs::write(desk.path("key"), format!("# mine\n{}\n", identity.to_string().expose_secret())).unwrap();
+    let other = age::x25519::Identity::generate();
+    fs::write(desk.path("other"), other.to_string().expose_secret()).unwrap();
+    desk.well(&["contact", "add", "Ada", "10086", "--state", "/card", "--pin-file", "/pin"]);
+    let save = ["backup", "--state", "/card", "--pin-file", "/pin", "--out", "/a.age", "--recipient"];
+    desk.badly(&[&save[..], &["age1nonsense"]].concat(), "is not an age recipient");
+    desk.well(&[&save[..], &[recipient.as_str()]].concat());
+    let back = |file, key| ["restore", file, "--state", "/card", "--pin-file", "/pin", "--identity", key];
+    desk.badly(&back("/a.age", "/other"), "does not open: wrong passphrase or key");
+    desk.badly(&back("/a.age", "/pin"), "holds no age secret key");
+    assert!(desk.well(&back("/a.age", "/key")).starts_with("0 records written, 1 were there already"));
+    let good =
+        format!("format = 1\niccid = \"\"\n[[contact]]\nrecord = 2\noctets = \"{}\"\n", "41".repeat(34));
+    for (text, why) in [
+        ("words".to_owned(), "not a backup"),
+        (good.replace("format = 1", "format = 2"), "format 2"),
+        (good.replace("4141\"", "414\""), "not hexadecimal"),
+        (good.replace("4141", "ffff"), "free, or there twice"),
+        (good.clone() + good.split_once("\"\"\n").unwrap().1, "there twice"),
+        (good.replace("4141\"", "41\""), "no record 2 of 33 octets"),
+        (good.replace("record = 2", "record = 51"), "no record 51 of 34 octets"),
+        (good.replace("record = 2", "record = 0"), "no record 0 of 34 octets"),
+        (good.replace("record = 2", "record = 256"), "not a backup"),
+        (good.replace("octets", "octet"), "unknown field"),
+    ] {
+        let sealed = age::encrypt(&identity.to_public(), text.as_bytes()).unwrap();
+        fs::write(desk.path("b.age"), sealed).unwrap();
+        desk.badly(&back("/b.age", "/key"), why);
+    }
+    let sealed = age::encrypt(&identity.to_public(), good.as_bytes()).unwrap();
+    fs::write(desk.path("b.age"), sealed).unwrap();
+    assert!(desk.well(&back("/b.age", "/key")).starts_with("1 records written, 0 were there"));
+}

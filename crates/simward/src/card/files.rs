@@ -43,6 +43,8 @@ impl Holder {
     }
 }
 
+/// EF.ICCID of TS 102 221 §13.2.
+pub(crate) const ICCID: &[u16] = &[0x2fe2];
 /// EF.ADN of TS 51.011 §10.5.1.
 pub(crate) const ADN: &[u16] = &[0x7f10, 0x6f3a];
 /// EF.SMS of TS 31.102 §4.2.25.
@@ -50,7 +52,7 @@ pub(crate) const SMS: &[u16] = &[0x7fff, 0x6f3c];
 
 /// The files a card may have, each under the directory named before it.
 const TREE: &[(&[u16], &str)] = &[
-    (&[0x2fe2], "EF.ICCID"),
+    (ICCID, "EF.ICCID"),
     (&[0x2f00], "EF.DIR"),
     (&[0x2f05], "EF.PL"),
     (&[0x2f06], "EF.ARR"),
@@ -135,16 +137,12 @@ fn content(
     name: &str,
     file: &Selected,
 ) -> Result<Option<String>, TerminalError> {
-    let digits = |octets: &[u8]| -> String {
-        let halves = octets.iter().flat_map(|b| [b & 0x0f, b >> 4]);
-        halves.take_while(|d| *d < 10).map(|d| char::from(b'0' + d)).collect()
-    };
     Ok(match name {
-        "EF.ICCID" => terminal.read_binary(file.size)?.map(|b| digits(&b)),
+        "EF.ICCID" => terminal.read_binary(file.size)?.map(|b| bcd_digits(&b)),
         // The first half octet of the second octet is its parity.
         "EF.IMSI" => terminal
             .read_binary(file.size)?
-            .map(|b| digits(b.get(1..).unwrap_or_default()).chars().skip(1).collect()),
+            .map(|b| bcd_digits(b.get(1..).unwrap_or_default()).chars().skip(1).collect()),
         "EF.SPN" => terminal.read_binary(file.size)?.map(|b| read_name(b.get(1..).unwrap_or_default())),
         "EF.MSISDN" => {
             let record = terminal.read_record(1, file.record.unwrap_or_default())?;
@@ -152,6 +150,12 @@ fn content(
         }
         _ => None,
     })
+}
+
+/// Digits two to an octet, the first in the low half, up to the filler.
+pub(crate) fn bcd_digits(octets: &[u8]) -> String {
+    let halves = octets.iter().flat_map(|b| [b & 0x0f, b >> 4]);
+    halves.take_while(|d| *d < 10).map(|d| char::from(b'0' + d)).collect()
 }
 
 /// What reading and updating a file takes, from the EF.ARR that its control parameters name (TS 102 221 §9.2.7).

@@ -1,6 +1,7 @@
 //! `simward card`: one card. Runs it behind a reader, or shows and changes what is on it.
 
 mod authenticate;
+mod backup;
 mod contact;
 pub(crate) mod files;
 mod folder;
@@ -44,6 +45,8 @@ enum Command {
     Contact(contact::Command),
     #[command(subcommand)]
     Pin(pin::Command),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     MoveTo(MoveTo),
 }
 
@@ -72,6 +75,8 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
         Some(Command::Files(args)) => files::run(args),
         Some(Command::Contact(command)) => contact::run(command),
         Some(Command::Pin(command)) => pin::run(command),
+        Some(Command::Backup(args)) => backup::backup(args),
+        Some(Command::Restore(args)) => backup::restore(args),
         Some(Command::MoveTo(MoveTo { state, device_keys, to })) => {
             if !Folder::exists(state) {
                 return Err(CardError::NoCard(state.clone()));
@@ -156,6 +161,9 @@ pub(crate) enum CardError {
     /// What was given does not fit the card.
     #[error("{0}")]
     DoesNotFit(#[from] wire::Malformed),
+    /// The backup could not be written, read or put back.
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
     /// There is no room.
     #[error("all {0} records for contacts are in use")]
     Full(usize),

@@ -52,6 +52,7 @@ pub(crate) struct Asked {
 
 pub(crate) const PIN: Asked = Asked { what: "PIN", option: "--pin-file" };
 pub(crate) const NEW_PIN: Asked = Asked { what: "new PIN", option: "--new-pin-file" };
+pub(crate) const PASSPHRASE: Asked = Asked { what: "passphrase", option: "--passphrase-file" };
 pub(crate) const PUK: Asked = Asked { what: "PUK", option: "--puk-file" };
 
 impl Asked {
