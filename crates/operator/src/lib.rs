@@ -10,6 +10,8 @@
 pub mod alarm;
 pub mod auc;
 pub mod consent;
+pub mod keep;
+pub mod link;
 pub mod log;
 pub mod message;
 pub mod ota;

@@ -5,7 +5,9 @@ mod api;
 mod bank;
 mod bench;
 mod card;
+mod check_link;
 mod demo;
+mod keep;
 mod number;
 mod owner;
 mod pcsc;
@@ -36,6 +38,8 @@ enum Command {
     Number(number::Args),
     Phone(phone::Args),
     Bank(bank::Args),
+    Keep(keep::Args),
+    CheckLink(check_link::Args),
     Verify(verify::Args),
     Bench(bench::Args),
 }
@@ -60,6 +64,8 @@ fn main() -> ExitCode {
         Command::Number(args) => number::run(args).map_err(Into::into),
         Command::Phone(args) => phone::run(&args).map_err(Into::into),
         Command::Bank(args) => bank::run(&args).map_err(Into::into),
+        Command::CheckLink(args) => check_link::run(&args).map_err(Into::into),
+        Command::Keep(args) => keep::run(args).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),
         Command::Card(args) => card::run(&args).map_err(Into::into),
         Command::Bench(args) => bench::run(&args).map_err(Into::into),
