@@ -202,17 +202,17 @@ fn wrong_pins_are_counted_the_last_try_is_kept_and_the_puk_unblocks() {
     assert_eq!(status(), "PIN  asked for, 3 tries left\nPUK  10 tries left\n");
     desk.badly(&guess, "wrong PIN: 2 tries left");
     desk.badly(&guess, "wrong PIN: 1 try left");
-    assert!(status().starts_with("PIN  asked for, 1 tries left"));
+    assert!(status().starts_with("PIN  asked for, 1 try left"));
     for command in [
         &guess[..],
         &["pin", "change", "--state", "/card", "--pin-file", "/wrong", "--new-pin-file", "/new"],
         &["contact", "add", "x", "1", "--state", "/card", "--pin-file", "/pin"],
     ] {
         desk.badly(command, "one try is left for the PIN; a wrong one blocks it. Nothing was tried");
-        assert!(status().starts_with("PIN  asked for, 1 tries left"));
+        assert!(status().starts_with("PIN  asked for, 1 try left"));
     }
     desk.badly(&[&guess[..], &["--last-try"]].concat(), "the PIN is blocked; `simward card pin unblock`");
-    assert_eq!(status(), "PIN  asked for, 0 tries left, blocked\nPUK  10 tries left\n");
+    assert_eq!(status(), "PIN  asked for, blocked, no tries left\nPUK  10 tries left\n");
     desk.badly(&["files", "--state", "/card", "--pin-file", "/pin"], "the PIN is blocked");
     fs::write(desk.path("badpuk"), "00000000").unwrap();
     let unblock = |puk: &'static str| {
@@ -229,9 +229,11 @@ fn wrong_pins_are_counted_the_last_try_is_kept_and_the_puk_unblocks() {
 fn codes_that_are_none_and_missing_ones_cost_no_try_and_print_nothing_of_themselves() {
     let desk = Desk::new();
     fs::write(desk.path("odd"), "12a4\n").unwrap();
+    fs::write(desk.path("empty"), "\n1234\n").unwrap();
     for (arguments, why) in [
         (&["files", "--state", "/card", "--pin-file", "/odd"][..], "not a usable PIN"),
         (&["files", "--state", "/card", "--pin-file", "/nowhere"], "cannot read"),
+        (&["files", "--state", "/card", "--pin-file", "/empty"], "is empty: no PIN there"),
         (&["pin", "change", "--state", "/card"], "no PIN: give --pin-file FILE"),
         (&["pin", "unblock", "--state", "/card", "--puk-file", "/pin"], "not a usable PUK"),
         (&["pin", "status"], "--state"),

@@ -51,9 +51,13 @@ pub(crate) fn run(command: &Command) -> Result<(), CardError> {
         Command::Status { card } => card.visit(|terminal| {
             let asked = if terminal.pin_is_asked_for()? { "asked for" } else { "not asked for" };
             let (pin, puk) = terminal.tries()?;
-            let blocked = |left| if left == 0 { ", blocked" } else { "" };
-            println!("PIN  {asked}, {pin} tries left{}", blocked(pin));
-            println!("PUK  {puk} tries left{}", blocked(puk));
+            let left = |left| match left {
+                0 => "blocked, no tries left".to_owned(),
+                1 => "1 try left".to_owned(),
+                left => format!("{left} tries left"),
+            };
+            println!("PIN  {asked}, {}", left(pin));
+            println!("PUK  {}", left(puk));
             Ok(())
         }),
         Command::Change { card, pin_file, new_pin_file, last_try } => {

@@ -17,6 +17,14 @@ pub(crate) enum InputError {
         /// Why not.
         source: io::Error,
     },
+    /// Nothing in the file.
+    #[error("the first line of {} is empty: no {what} there; nothing was tried", path.display())]
+    Empty {
+        /// What is wanted.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+    },
     /// Nobody to ask.
     #[error("no {what}: give {option} FILE, or run this in a terminal")]
     NobodyToAsk {
@@ -56,7 +64,8 @@ pub(crate) const PASSPHRASE: Asked = Asked { what: "passphrase", option: "--pass
 pub(crate) const PUK: Asked = Asked { what: "PUK", option: "--puk-file" };
 
 impl Asked {
-    /// The first line of the file, or what is typed without echo. `None` where there is neither, or an empty line.
+    /// The first line of the file, or what is typed without echo. `None` where there is neither, or
+    /// nothing is typed.
     pub(crate) fn text(
         self,
         file: Option<&Path>,
@@ -66,7 +75,11 @@ impl Asked {
             let text = fs::read_to_string(path);
             let text =
                 Zeroizing::new(text.map_err(|source| InputError::File { path: path.to_owned(), source })?);
-            Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
+            let line = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
+            if line.is_empty() {
+                return Err(InputError::Empty { what: self.what, path: path.to_owned() });
+            }
+            line
         } else if io::stdin().is_terminal() {
             let ask = |again: &str| {
                 let typed = rpassword::prompt_password(format!("{}{again}: ", self.what));
