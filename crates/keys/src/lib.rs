@@ -7,7 +7,9 @@
 
 extern crate alloc;
 
+pub mod agree;
 pub mod digest;
+pub mod hpke;
 pub mod kdf;
 pub mod milenage;
 pub mod ota;

@@ -69,7 +69,13 @@ impl SealKey {
 
 /// HKDF-SHA-256 (RFC 5869) of `root` for one `purpose`: extract, and expand by one block, which cannot fail.
 pub fn subkey(root: &Secret<[u8; 32]>, salt: &[u8], purpose: &[u8]) -> Secret<[u8; 32]> {
-    let extracted = Secret::new(hmac_with(salt, &[root.open()]));
+    subkey_of(&[root], salt, purpose)
+}
+
+/// The same from several secrets, one after the other: whoever lacks one of them has nothing.
+pub fn subkey_of(roots: &[&Secret<[u8; 32]>], salt: &[u8], purpose: &[u8]) -> Secret<[u8; 32]> {
+    let roots: Vec<&[u8]> = roots.iter().map(|root| root.open().as_slice()).collect();
+    let extracted = Secret::new(hmac_with(salt, &roots));
     Secret::new(hmac_sha256(&extracted, &[purpose, &[1]]))
 }
 

@@ -145,7 +145,8 @@ fn load(path: &Path) -> Result<Ledger, KeepError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Ledger::default()),
         Err(source) => return Err(KeepError::File { path: path.to_path_buf(), source }),
     };
-    toml::from_str(&text).map_err(|e| KeepError::Damaged { path: path.to_path_buf(), why: e.message().to_string() })
+    toml::from_str(&text)
+        .map_err(|e| KeepError::Damaged { path: path.to_path_buf(), why: e.message().to_string() })
 }
 
 fn save(path: &Path, ledger: &Ledger) -> Result<(), KeepError> {
