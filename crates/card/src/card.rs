@@ -1,5 +1,6 @@
 //! The card: what a reader sees.
 
+use crate::agree::{agree, public_key};
 use crate::answer::Answer;
 use crate::authenticate::authenticate;
 use crate::content::{read_binary, read_record, update_binary, update_record};
@@ -11,7 +12,7 @@ use crate::pin::pin;
 use crate::profile::Profile;
 use crate::select::{select, status};
 use crate::session::Session;
-use crate::sign::perform_security_operation;
+use crate::sign::sign;
 use crate::state::{Change, State};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -226,9 +227,12 @@ fn run<M: Medium, A: Anchor>(
             Ins::VERIFY_PIN | Ins::CHANGE_PIN | Ins::DISABLE_PIN | Ins::ENABLE_PIN | Ins::UNBLOCK_PIN,
         ) => pin(command, live, session, rng),
         (Class::Interindustry, Ins::AUTHENTICATE) => authenticate(command, live, session, rng),
-        (Class::Interindustry, Ins::PERFORM_SECURITY_OPERATION) => {
-            perform_security_operation(command, live, session)
-        }
+        (Class::Interindustry, Ins::PERFORM_SECURITY_OPERATION) => match (command.p1, command.p2) {
+            (0x9e, 0x9a) => sign(command, live, session),
+            (0x80, 0x86) => agree(command, live, session),
+            _ => Err(Status::WRONG_P1_P2),
+        },
+        (Class::Interindustry, Ins::GENERATE_ASYMMETRIC_KEY_PAIR) => public_key(command, live),
         (Class::Interindustry, Ins::MANAGE_CHANNEL) => Err(Status::CHANNEL_NOT_SUPPORTED),
         (Class::Uicc, Ins::ENVELOPE) => envelope(command, live, session, rng),
         (Class::Uicc, Ins::STATUS) => status(command, &live.state, session),

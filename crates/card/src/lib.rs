@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod agree;
 mod answer;
 mod authenticate;
 mod card;

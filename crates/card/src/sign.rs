@@ -1,4 +1,4 @@
-//! PERFORM SECURITY OPERATION: COMPUTE DIGITAL SIGNATURE (ISO/IEC 7816-8), by the card's own key.
+//! COMPUTE DIGITAL SIGNATURE (ISO/IEC 7816-8, a PERFORM SECURITY OPERATION), by the card's own key.
 //!
 //! What is signed is decided outside, as with every card: 32 octets, the SHA-256 digest of a statement. The key never
 //! leaves, and signs for whoever gave the PIN.
@@ -9,19 +9,12 @@ use crate::files::Access;
 use crate::session::Session;
 use wire::apdu::{Command, Status};
 
-/// P1: the answer is a digital signature. P2: the command's data are what is to be signed.
-const SIGNATURE: u8 = 0x9e;
-const DATA_TO_SIGN: u8 = 0x9a;
-
 /// r ‖ s, 64 octets, over the digest.
-pub(crate) fn perform_security_operation<M, A>(
+pub(crate) fn sign<M, A>(
     command: &Command<'_>,
     live: &Live<M, A>,
     session: &Session,
 ) -> Result<Answer, Status> {
-    if (command.p1, command.p2) != (SIGNATURE, DATA_TO_SIGN) {
-        return Err(Status::WRONG_P1_P2);
-    }
     if !session.allows(Access::Pin, &live.state) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }

@@ -9,6 +9,7 @@ use crate::ota::{Ota, TRIES};
 use crate::sqn::SqnArray;
 use alloc::vec::Vec;
 use keys::Secret;
+use keys::agree::AgreeKey;
 use keys::milenage::{Milenage, Sqn};
 use keys::ota::OtaKeys;
 use keys::sign::Es256Key;
@@ -21,6 +22,8 @@ const FORMAT: u8 = 1;
 const OTA: u8 = 255;
 /// And the card's own signing key.
 const CARD_KEY: u8 = 254;
+/// And the key it agrees with others by.
+const AGREE_KEY: u8 = 253;
 
 /// The lasting state. K and OPc leave it only into a sealed snapshot.
 pub(crate) struct State {
@@ -32,6 +35,8 @@ pub(crate) struct State {
     files: Vec<(Ef, Vec<u8>)>,
     /// The card's own signing key; `None` if this card has none.
     pub(crate) card_key: Option<Es256Key>,
+    /// The key it agrees with others by, made in the card; `None` of cards that were made before there was one.
+    pub(crate) agree_key: Option<AgreeKey>,
     /// Remote management; `None` if this card has none.
     pub(crate) ota: Option<Ota>,
 }
@@ -72,6 +77,7 @@ impl State {
             files: FILES.iter().filter_map(|e| Some((e.ef, initial(e.ef, profile)?))).collect(),
             card_key: profile.card_key.as_ref().and_then(Es256Key::from_scalar),
             ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
+            agree_key: Some(AgreeKey::random(rng)),
         }
     }
 
@@ -148,6 +154,10 @@ impl State {
             out.extend_from_slice(&[CARD_KEY, 0, 32]);
             out.extend_from_slice(key.scalar().danger_expose());
         }
+        if let Some(key) = &self.agree_key {
+            out.extend_from_slice(&[AGREE_KEY, 0, 32]);
+            out.extend_from_slice(key.scalar().danger_expose());
+        }
         if let Some(Ota { keys, counter, left }) = &self.ota {
             // Its length, as of a file: 16 + 16 + 8 + 1.
             out.extend_from_slice(&[OTA, 0, 41]);
@@ -184,19 +194,23 @@ impl State {
         for _ in 0..crate::sqn::SLOTS {
             sqn.take(Sqn::new(reader.u64()?)?);
         }
-        let (mut files, mut ota, mut card_key) = (Vec::new(), None, None);
+        let (mut files, mut ota, mut card_key, mut agree_key) = (Vec::new(), None, None, None);
         while !reader.is_empty() {
             match reader.u8()? {
                 CARD_KEY => {
                     let scalar = Secret::new(Reader(reader.string()?).array()?);
                     card_key = Some(Es256Key::from_scalar(&scalar)?);
                 }
+                AGREE_KEY => {
+                    let scalar = Secret::new(Reader(reader.string()?).array()?);
+                    agree_key = Some(AgreeKey::from_scalar(&scalar)?);
+                }
                 OTA => ota = Some(read_ota(&mut Reader(reader.string()?))?),
                 ef => files.push((Ef::from_u8(ef)?, reader.string()?.to_vec())),
             }
         }
         let milenage = Milenage::new(&k, &opc);
-        Some(Self { k, opc, milenage, credentials, sqn, files, card_key, ota })
+        Some(Self { k, opc, milenage, credentials, sqn, files, card_key, agree_key, ota })
     }
 }
 

@@ -38,6 +38,7 @@ impl Ins {
     pub const ENABLE_PIN: Self = Self(0x28);
     pub const PERFORM_SECURITY_OPERATION: Self = Self(0x2a);
     pub const UNBLOCK_PIN: Self = Self(0x2c);
+    pub const GENERATE_ASYMMETRIC_KEY_PAIR: Self = Self(0x47);
     pub const MANAGE_CHANNEL: Self = Self(0x70);
     pub const AUTHENTICATE: Self = Self(0x88);
     pub const SELECT: Self = Self(0xa4);
