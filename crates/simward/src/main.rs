@@ -14,6 +14,7 @@ mod pcsc;
 mod phone;
 mod random;
 mod stage;
+mod talk;
 mod up;
 mod verify;
 
@@ -37,6 +38,7 @@ enum Command {
     Card(card::Args),
     Number(number::Args),
     Phone(phone::Args),
+    Talk(talk::Args),
     Bank(bank::Args),
     Keep(keep::Args),
     CheckLink(check_link::Args),
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Up(args) => up::run(&args).map_err(Into::into),
         Command::Number(args) => number::run(args).map_err(Into::into),
         Command::Phone(args) => phone::run(&args).map_err(Into::into),
+        Command::Talk(args) => talk::run(&args).map_err(Into::into),
         Command::Bank(args) => bank::run(&args).map_err(Into::into),
         Command::CheckLink(args) => check_link::run(&args).map_err(Into::into),
         Command::Keep(args) => keep::run(args).map_err(Into::into),

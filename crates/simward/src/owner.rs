@@ -123,6 +123,15 @@ fn hex32(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// The number that the receipt in an owner's folder is for.
+pub(crate) fn number_of(owner: &Path) -> Result<Msisdn, OwnerError> {
+    let path = owner.join("receipt.toml");
+    let text = std::fs::read_to_string(&path).map_err(|e| OwnerError::Io(path.clone(), e))?;
+    let damaged = || OwnerError::Damaged(path.clone(), "not a receipt".into());
+    let text: ReceiptText = toml::from_str(&text).map_err(|_| damaged())?;
+    text.number.parse().map_err(|_| damaged())
+}
+
 /// A receipt from its file.
 pub(crate) fn read_receipt(path: &Path) -> Result<Receipt, OwnerError> {
     let text = std::fs::read_to_string(path).map_err(|e| OwnerError::Io(path.into(), e))?;

@@ -26,6 +26,11 @@ const CALL_LABEL: &[u8] = b"simward.talk.call.1";
 /// So many frames may be lost in a row: twenty seconds of twenty milliseconds each.
 const GAP: u32 = 1000;
 
+/// What the first key of a call is bound to, as [`crate::message::message_purpose`].
+pub fn offer_purpose(from: &Peer, to: &Peer) -> Vec<u8> {
+    purpose(OFFER_LABEL, from, to)
+}
+
 /// A call that nobody has answered yet.
 #[derive(Debug)]
 pub struct Ringing {
@@ -43,7 +48,7 @@ pub fn call<A: Agree>(
 ) -> Result<Ringing, TalkError<A::Error>> {
     let fresh = AgreeKey::random(rng);
     let context =
-        Context::to(&fresh, card, to.key(), &purpose(OFFER_LABEL, me, to)).map_err(TalkError::Agree)?;
+        Context::to(&fresh, card, to.key(), &offer_purpose(me, to)).map_err(TalkError::Agree)?;
     let export = context.export(CALL_LABEL);
     let offer = put(OFFER, &fresh.public(), &context.seal(&[OFFER], b""));
     Ok(Ringing { fresh, offer, export })
@@ -68,7 +73,7 @@ where
 {
     let (their_fresh, sealed) = parse(OFFER, offer)?;
     inbox.take(their_fresh, || {
-        let context = Context::from(their_fresh, card, from.key(), &purpose(OFFER_LABEL, from, me));
+        let context = Context::from(their_fresh, card, from.key(), &offer_purpose(from, me));
         let context = context.map_err(TalkError::Agree)?;
         let first = context.export(CALL_LABEL);
         context.open(&[OFFER], sealed).map_err(|_| TalkError::NotOurs)?;

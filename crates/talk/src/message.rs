@@ -20,6 +20,12 @@ pub(crate) fn purpose(label: &str, from: &Peer, to: &Peer) -> Vec<u8> {
 
 const LABEL: &str = "simward.talk.message.1";
 
+/// What the keys of messages from `from` to `to` are bound to: known to everybody, as everything about a good cipher but
+/// its keys.
+pub fn message_purpose(from: &Peer, to: &Peer) -> Vec<u8> {
+    purpose(LABEL, from, to)
+}
+
 /// Seals a text from `me`, whose card this is, to `to`.
 pub fn seal<A: Agree>(
     card: &mut A,
@@ -29,7 +35,7 @@ pub fn seal<A: Agree>(
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, TalkError<A::Error>> {
     let fresh = AgreeKey::random(rng);
-    let context = Context::to(&fresh, card, to.key(), &purpose(LABEL, me, to)).map_err(TalkError::Agree)?;
+    let context = Context::to(&fresh, card, to.key(), &message_purpose(me, to)).map_err(TalkError::Agree)?;
     let mut filled = Vec::with_capacity(text.len() + BLOCK);
     filled.extend_from_slice(text);
     filled.push(FILL);
@@ -47,7 +53,7 @@ pub fn open<A: Agree>(
 ) -> Result<Vec<u8>, TalkError<A::Error>> {
     let (fresh, sealed) = parse(MESSAGE, packet)?;
     inbox.take(fresh, || {
-        let context = Context::from(fresh, card, from.key(), &purpose(LABEL, from, me));
+        let context = Context::from(fresh, card, from.key(), &message_purpose(from, me));
         let filled = context.map_err(TalkError::Agree)?.open(&[MESSAGE], sealed);
         let mut text = filled.map_err(|_| TalkError::NotOurs)?;
         let end = text.iter().rposition(|octet| *octet != 0);

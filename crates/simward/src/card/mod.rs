@@ -9,7 +9,7 @@ mod host;
 mod make;
 mod pin;
 pub(crate) mod profile;
-mod secret_input;
+pub(crate) mod secret_input;
 pub(crate) mod terminal;
 mod vpcd;
 

@@ -5,9 +5,12 @@ use super::{CardError, Found, HostCard, hide, open, system};
 use crate::pcsc::{Connection, Context, PcscError};
 use crate::random;
 use ::card::Code;
-use std::path::PathBuf;
+use keys::Secret;
+use keys::agree::{Agree, NotAPoint};
+use std::path::{Path, PathBuf};
 use wire::apdu::{Cla, Command, Ins, Status, response};
-use wire::tlv::{find, objects};
+use wire::tlv::{find, objects, tlv};
+use zeroize::Zeroize as _;
 
 /// Which card.
 #[derive(Debug, clap::Args)]
@@ -75,6 +78,9 @@ pub(crate) enum TerminalError {
         /// Which code.
         what: &'static str,
     },
+    /// What the other end calls its key is none.
+    #[error("the other end's key is {0}")]
+    NotAPoint(#[from] NotAPoint),
     /// The card answers what no standard knows.
     #[error("the card's answer to {what} makes no sense")]
     Nonsense {
@@ -119,6 +125,12 @@ impl Link for Connection<'_> {
 }
 
 impl Where {
+    /// A card in this folder.
+    pub(crate) fn folder(state: &Path, device_keys: Option<&Path>) -> Self {
+        let one = One { state: Some(state.into()), reader: None };
+        Self { one, device_keys: device_keys.map(Into::into) }
+    }
+
     /// Powers the card, does `what` with it, and powers it off.
     pub(crate) fn visit<T>(
         &self,
@@ -221,6 +233,27 @@ impl Terminal<'_> {
         const WHAT: &str = "a signature of its own";
         let answer = self.send(WHAT, command(Ins::PERFORM_SECURITY_OPERATION, 0x9e, 0x9a, digest, None))?;
         Self::done(WHAT, answer)?.try_into().map_err(|_| TerminalError::Nonsense { what: WHAT })
+    }
+
+    /// GENERATE ASYMMETRIC KEY PAIR, reading: the card's key for agreeing with others.
+    pub(crate) fn agreement_key(&mut self) -> Result<[u8; 65], TerminalError> {
+        const WHAT: &str = "its key for agreeing with others";
+        let answer =
+            self.send(WHAT, command(Ins::GENERATE_ASYMMETRIC_KEY_PAIR, 0x81, 0, &[0xb8, 0], None))?;
+        let key = Self::done(WHAT, answer)?;
+        let point = find(&key, 0x7f49).and_then(|key| find(key, 0x86)).and_then(|point| point.try_into().ok());
+        point.ok_or(TerminalError::Nonsense { what: WHAT })
+    }
+
+    /// DECIPHER with a public key: the secret that the card and whoever holds the key of `point` have in common.
+    pub(crate) fn agreed(&mut self, point: &[u8; 65]) -> Result<Secret<[u8; 32]>, TerminalError> {
+        const WHAT: &str = "a secret in common";
+        let cipher = tlv(0xa6, &tlv(0x7f49, &tlv(0x86, point)));
+        let answer = self.send(WHAT, command(Ins::PERFORM_SECURITY_OPERATION, 0x80, 0x86, &cipher, None))?;
+        let mut secret = Self::done(WHAT, answer)?;
+        let octets = secret.as_slice().try_into().map_err(|_| TerminalError::Nonsense { what: WHAT });
+        secret.zeroize();
+        octets.map(Secret::new)
     }
 
     /// ENVELOPE: a short message that is the card's own (TS 31.111 §7.1.1); what the card has to say to whoever sealed it,
@@ -375,6 +408,18 @@ impl Terminal<'_> {
     ) -> Result<(), TerminalError> {
         let both = zeroize::Zeroizing::new([puk.danger_expose().as_slice(), new.danger_expose()].concat());
         self.present("PUK", Ins::UNBLOCK_PIN, &both, last_try)
+    }
+}
+
+impl Agree for Terminal<'_> {
+    type Error = TerminalError;
+
+    fn public(&mut self) -> Result<[u8; 65], TerminalError> {
+        self.agreement_key()
+    }
+
+    fn agree(&mut self, point: &[u8; 65]) -> Result<Secret<[u8; 32]>, TerminalError> {
+        self.agreed(point)
     }
 }
 

@@ -8,8 +8,10 @@ use super::report::Attack;
 use crate::card::profile;
 use crate::card::terminal::TerminalError;
 use crate::number::issue::draw;
+use crate::talk::{Outcome, converse, introduce, swap};
 use crate::up::seeded;
 use card::Code;
+use keys::sign::Portable;
 use operator::ota::{Receipt, Sending, Update, messages, read_receipt, update_file};
 use std::fs;
 use std::io;
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wire::secured_packet::ResponseStatus;
 use wire::sms::{Address, Deliver, Timestamp};
-use wire::{Malformed, UnixTime};
+use wire::{Malformed, Msisdn, UnixTime};
 
 fn stuck(why: impl std::fmt::Display) -> DemoError {
     DemoError::Stuck(why.to_string())
@@ -129,6 +131,43 @@ fn weakened(sealed: &[Deliver], sending: &Sending) -> Result<Vec<Deliver>, Malfo
         *octets.get_mut(at).ok_or(Malformed::new("packet", "cut short"))? = 0x11;
     }
     messages(&octets, sending)
+}
+
+/// A message and a call recorded by somebody who has all keys that the operator ever had of both cards.
+pub(super) fn by_listening(cast: &mut Cast) -> Result<(), DemoError> {
+    let mut rng = seeded()?;
+    let (mine, profile) = draw(cast.api()?, &cast.number, &mut rng)?;
+    let other_number: Msisdn = "8613800138001".parse().map_err(stuck)?;
+    let (theirs, other_profile) = draw(cast.api()?, &other_number, &mut rng)?;
+    let number = cast.number.clone();
+    let leaked = [profile.clone(), other_profile.clone()];
+    let radio = cast.stage.radio();
+    let mut here = Phone::new(profile, &radio, 32, seeded()?)?;
+    let mut there = Phone::new(other_profile, &radio, 33, seeded()?)?;
+    here.give_pin()?;
+    there.give_pin()?;
+    let peer = |phone: &mut Phone, number: &Msisdn, card: &deed::record::Card| {
+        let identity = phone.with_card(|card| introduce(card, number)).map_err(stuck)?;
+        let key = card.card_pub.ok_or_else(|| stuck("a card without a key"))?;
+        let peer = identity.verify(&Portable, number, &key).map_err(stuck)?;
+        Ok::<_, DemoError>((swap(&identity, &key, &mut seeded()?).is_err(), peer))
+    };
+    let (kept_out, me) = peer(&mut here, &number, &mine)?;
+    let (kept_out_there, other) = peer(&mut there, &other_number, &theirs)?;
+    let text = "今晚八点".as_bytes();
+    let outcome = here.with_card(|a| there.with_card(|b| converse((a, &me), (b, &other), text, &leaked, &mut rng)));
+    let Outcome { read, packets, opened, in_clear, .. } = outcome.map_err(stuck)?;
+    if read != text {
+        return Err(stuck("the other card read something else"));
+    }
+    cast.report.attack(Attack {
+        name: "overheard",
+        words: "message and call between two cards recorded, both K in hand",
+        refused: opened == 0 && !in_clear && kept_out && kept_out_there,
+        reason: format!("opened {opened} of {packets}"),
+        why: "the keys are agreed between the cards, each made in its card and used once",
+    });
+    Ok(())
 }
 
 /// A card's folder copied to another place, and one of its files changed: by the command line, as a thief would.

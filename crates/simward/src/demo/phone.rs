@@ -73,13 +73,18 @@ impl Phone {
         Ok(phone)
     }
 
-    /// The card's own key signs a digest.
-    pub(crate) fn sign(&mut self, digest: &[u8; 32]) -> io::Result<[u8; 64]> {
+    /// The holder gives the PIN.
+    pub(crate) fn give_pin(&mut self) -> io::Result<()> {
         let pin = self.profile.pin.clone();
         let mut card = Terminal::over(&mut self.card);
         card.select_usim().map_err(broken)?;
-        card.verify(&pin, true).map_err(broken)?;
-        card.sign(digest).map_err(broken)
+        card.verify(&pin, true).map_err(broken)
+    }
+
+    /// The card's own key signs a digest.
+    pub(crate) fn sign(&mut self, digest: &[u8; 32]) -> io::Result<[u8; 64]> {
+        self.give_pin()?;
+        Terminal::over(&mut self.card).sign(digest).map_err(broken)
     }
 
     /// What the card says to a message that is its own.

@@ -34,6 +34,7 @@ pub(super) fn play(folder: &Path, json: bool) -> Result<bool, DemoError> {
     attacks::on_the_exported_history(&mut cast)?;
     rescue::by_snatching_the_phone(&mut cast)?;
     rescue::by_forgetting_the_phone(&mut cast)?;
+    card_attacks::by_listening(&mut cast)?;
     card_attacks::by_copying_and_changing(&mut cast)?;
     card_attacks::by_searching_the_disks(&mut cast)?;
     cast.report.finish();
