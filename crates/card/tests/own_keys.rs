@@ -1,4 +1,5 @@
 //! The card's own two keys: it signs digests with one and agrees on secrets with the other, for whoever gave the PIN.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -46,7 +47,13 @@ fn the_key_outlives_the_power_and_is_another_on_every_card() {
     let mut card = Terminal::open(medium, anchor);
     assert_eq!(public(&mut card), point);
     let mut rng = rng(99);
-    let other = card::Card::personalise(Memory::new(), card::medium::Counter::default(), device_key(), &profile(), &mut rng);
+    let other = card::Card::personalise(
+        Memory::new(),
+        card::medium::Counter::default(),
+        device_key(),
+        &profile(),
+        &mut rng,
+    );
     let mut other = Terminal { card: other.unwrap(), rng };
     // The same profile: so the key is in no profile.
     assert_ne!(public(&mut other), point);

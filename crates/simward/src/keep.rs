@@ -105,7 +105,9 @@ struct Kept {
 #[serde(deny_unknown_fields)]
 struct Use {
     on: Date,
-    what: String,
+    /// What was done; `None` where only the day is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    what: Option<String>,
     proof: String,
 }
 
@@ -174,11 +176,13 @@ pub(crate) fn run(args: Args) -> Result<(), KeepError> {
             if last > today {
                 return Err(KeepError::Asked(format!("{last} has not come yet")));
             }
-            let used = Use { on: last, what: "unknown".into(), proof: "as its holder says".into() };
+            let used = Use { on: last, what: None, proof: "as its holder says".into() };
             let kept = Kept { number, plan, r#where, uses: vec![used] };
-            say(&kept, today);
+            let said = said(&kept, today);
             ledger.numbers.push(kept);
-            save(&path, &ledger)
+            save(&path, &ledger)?;
+            print!("{said}");
+            Ok(())
         }
         Command::Act { number, what, on, proof } => {
             let number = digits(&number)?.to_string();
@@ -195,9 +199,11 @@ pub(crate) fn run(args: Args) -> Result<(), KeepError> {
                     kept.plan
                 )));
             }
-            kept.uses.push(Use { on, what: what.name().into(), proof });
-            say(kept, today);
-            save(&path, &ledger)
+            kept.uses.push(Use { on, what: Some(what.name().into()), proof });
+            let said = said(kept, today);
+            save(&path, &ledger)?;
+            print!("{said}");
+            Ok(())
         }
         Command::List => {
             list(&ledger, today);
@@ -214,20 +220,25 @@ fn counting(rule: &Rule) -> String {
     rule.counts.iter().map(|act| act.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn say(kept: &Kept, today: Date) {
-    let Some(due) = kept.due() else { return };
-    println!("+{}: due {due} ({})", kept.number, words(standing(due, today)));
-    let rule = kept.rule();
-    match rule.checked {
-        Some(checked) => println!("  {} (checked {checked})", rule.source),
-        None => println!("  {} (unchecked)", rule.source),
+fn said(kept: &Kept, today: Date) -> String {
+    let Some(due) = kept.due() else { return String::new() };
+    let Rule { source, checked, .. } = kept.rule();
+    let checked = checked.map_or_else(|| "unchecked".into(), |day| format!("checked {day}"));
+    let left = words(standing(due, today));
+    format!("+{}: due {due} ({left})\n  {source} ({checked})\n", kept.number)
+}
+
+fn days(left: impl Into<i64>) -> String {
+    match left.into() {
+        1 => "1 day left".into(),
+        left => format!("{left} days left"),
     }
 }
 
 fn words(standing: Standing) -> String {
     match standing {
-        Standing::Safe(left) => format!("{left} days left"),
-        Standing::Soon(left) => format!("! {left} days left"),
+        Standing::Safe(left) => days(left),
+        Standing::Soon(left) => format!("! {}", days(left)),
         Standing::Overdue(0) => "! today".into(),
         Standing::Overdue(days) => format!("!! {days} days over"),
     }
@@ -244,7 +255,10 @@ fn list(ledger: &Ledger, today: Date) {
     }
     for (kept, due) in sorted {
         let rule = kept.rule();
-        let last = kept.last().map(|used| format!("{} on {}, {}", used.what, used.on, used.proof));
+        let last = kept.last().map(|Use { on, what, proof }| match what {
+            Some(what) => format!("{on}, {what}: {proof}"),
+            None => format!("{on}, {proof}"),
+        });
         let checked = if rule.checked.is_some() { "" } else { ", unchecked" };
         println!("+{}  {}{checked}", kept.number, kept.plan);
         println!("  due     {due}  {}", words(standing(due, today)));
@@ -270,11 +284,12 @@ fn calendar(ledger: &Ledger, today: Date) -> String {
             escaped(&format!("Use +{} ({}) or lose it", kept.number, kept.plan))
         );
         for day in reminders(due) {
-            let days = day.until(due).map_or(0, |span| span.get_days());
-            let trigger = if days == 0 { "PT9H".into() } else { format!("-P{days}DT0H") };
+            let ahead = day.until(due).map_or(0, |span| span.get_days());
+            let trigger = if ahead == 0 { "PT9H".into() } else { format!("-P{ahead}DT0H") };
+            let left = days(ahead);
             let _ = write!(
                 out,
-                "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:{days} days left\r\nTRIGGER:{trigger}\r\nEND:VALARM\r\n"
+                "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:{left}\r\nTRIGGER:{trigger}\r\nEND:VALARM\r\n"
             );
         }
         out.push_str("END:VEVENT\r\n");

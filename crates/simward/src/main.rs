@@ -6,6 +6,7 @@ mod bank;
 mod bench;
 mod card;
 mod check_link;
+mod check_password;
 mod demo;
 mod keep;
 mod number;
@@ -13,6 +14,7 @@ mod owner;
 mod pcsc;
 mod phone;
 mod random;
+mod release;
 mod stage;
 mod talk;
 mod up;
@@ -42,7 +44,11 @@ enum Command {
     Bank(bank::Args),
     Keep(keep::Args),
     CheckLink(check_link::Args),
+    CheckPassword(check_password::Args),
     Verify(verify::Args),
+    Version(release::VersionArgs),
+    #[command(subcommand)]
+    Release(release::ReleaseCommand),
     Bench(bench::Args),
 }
 
@@ -68,8 +74,11 @@ fn main() -> ExitCode {
         Command::Talk(args) => talk::run(&args).map_err(Into::into),
         Command::Bank(args) => bank::run(&args).map_err(Into::into),
         Command::CheckLink(args) => check_link::run(&args).map_err(Into::into),
+        Command::CheckPassword(args) => check_password::run(&args).map_err(Into::into),
         Command::Keep(args) => keep::run(args).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),
+        Command::Version(args) => release::version(&args).map_err(Into::into),
+        Command::Release(command) => release::release(&command).map_err(Into::into),
         Command::Card(args) => card::run(&args).map_err(Into::into),
         Command::Bench(args) => bench::run(&args).map_err(Into::into),
     };

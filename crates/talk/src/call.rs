@@ -47,8 +47,7 @@ pub fn call<A: Agree>(
     rng: &mut impl CryptoRng,
 ) -> Result<Ringing, TalkError<A::Error>> {
     let fresh = AgreeKey::random(rng);
-    let context =
-        Context::to(&fresh, card, to.key(), &offer_purpose(me, to)).map_err(TalkError::Agree)?;
+    let context = Context::to(&fresh, card, to.key(), &offer_purpose(me, to)).map_err(TalkError::Agree)?;
     let export = context.export(CALL_LABEL);
     let offer = put(OFFER, &fresh.public(), &context.seal(&[OFFER], b""));
     Ok(Ringing { fresh, offer, export })

@@ -50,7 +50,7 @@ impl Identity {
         if self.number != *number || !verifier.es256(card, &statement, &self.signature) {
             return Err(NotTheirs);
         }
-        Ok(Peer { number: number.clone(), key: self.key })
+        Ok(Peer { number: *number, key: self.key })
     }
 }
 

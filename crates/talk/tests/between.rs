@@ -1,4 +1,5 @@
 //! Two ends, and somebody in between who keeps, changes, repeats and swaps.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use keys::agree::{Agree, AgreeKey, NotAPoint};
 use keys::sign::{Es256Key, Portable};
@@ -92,7 +93,7 @@ fn a_key_that_another_card_signed_is_nobodys() {
     assert_eq!(swapped.verify(&Portable, &number, &card.public()), Err(NotTheirs));
     let elsewhere: Msisdn = "8613800138001".parse().unwrap();
     assert_eq!(good.verify(&Portable, &elsewhere, &card.public()), Err(NotTheirs));
-    let renamed = Identity { number: elsewhere.clone(), ..good };
+    let renamed = Identity { number: elsewhere, ..good };
     assert_eq!(renamed.verify(&Portable, &elsewhere, &card.public()), Err(NotTheirs));
 }
 

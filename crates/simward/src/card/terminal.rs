@@ -241,7 +241,8 @@ impl Terminal<'_> {
         let answer =
             self.send(WHAT, command(Ins::GENERATE_ASYMMETRIC_KEY_PAIR, 0x81, 0, &[0xb8, 0], None))?;
         let key = Self::done(WHAT, answer)?;
-        let point = find(&key, 0x7f49).and_then(|key| find(key, 0x86)).and_then(|point| point.try_into().ok());
+        let point =
+            find(&key, 0x7f49).and_then(|key| find(key, 0x86)).and_then(|point| point.try_into().ok());
         point.ok_or(TerminalError::Nonsense { what: WHAT })
     }
 

@@ -139,7 +139,7 @@ pub(super) fn by_listening(cast: &mut Cast) -> Result<(), DemoError> {
     let (mine, profile) = draw(cast.api()?, &cast.number, &mut rng)?;
     let other_number: Msisdn = "8613800138001".parse().map_err(stuck)?;
     let (theirs, other_profile) = draw(cast.api()?, &other_number, &mut rng)?;
-    let number = cast.number.clone();
+    let number = cast.number;
     let leaked = [profile.clone(), other_profile.clone()];
     let radio = cast.stage.radio();
     let mut here = Phone::new(profile, &radio, 32, seeded()?)?;
@@ -155,7 +155,8 @@ pub(super) fn by_listening(cast: &mut Cast) -> Result<(), DemoError> {
     let (kept_out, me) = peer(&mut here, &number, &mine)?;
     let (kept_out_there, other) = peer(&mut there, &other_number, &theirs)?;
     let text = "今晚八点".as_bytes();
-    let outcome = here.with_card(|a| there.with_card(|b| converse((a, &me), (b, &other), text, &leaked, &mut rng)));
+    let outcome =
+        here.with_card(|a| there.with_card(|b| converse((a, &me), (b, &other), text, &leaked, &mut rng)));
     let Outcome { read, packets, opened, in_clear, .. } = outcome.map_err(stuck)?;
     if read != text {
         return Err(stuck("the other card read something else"));

@@ -1,13 +1,13 @@
 //! Somebody in between: passes every packet on, keeps a copy, and has the keys of both subscribers.
 
-use ::talk::identity::Peer;
 use ::talk::call::offer_purpose;
+use ::talk::identity::Peer;
 use ::talk::message::message_purpose;
 use card::Profile;
 use keys::Secret;
 use keys::agree::AgreeKey;
-use keys::milenage::{Amf, Sqn};
 use keys::hpke::{Context, ENC_BYTES};
+use keys::milenage::{Amf, Sqn};
 use keys::seal::{SealKey, subkey, subkey_of};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -18,7 +18,8 @@ pub(super) struct Wire(UnixStream);
 
 impl Wire {
     pub(super) fn send(&mut self, packet: &[u8]) -> io::Result<()> {
-        let length = u16::try_from(packet.len()).map_err(|_| io::Error::other("a packet of 64 KiB and more"))?;
+        let length =
+            u16::try_from(packet.len()).map_err(|_| io::Error::other("a packet of 64 KiB and more"))?;
         self.0.write_all(&[&length.to_be_bytes()[..], packet].concat())
     }
 
@@ -87,7 +88,8 @@ pub(super) fn secrets_of(profile: &Profile) -> Vec<Secret<[u8; 32]>> {
         [Secret::new(low), Secret::new(wide)]
     };
     let vector = profile.milenage().vector(&[0x17; 16], Sqn::default(), Amf::SEPARATION);
-    let mut secrets: Vec<_> = [&profile.k, &profile.opc, &vector.ck, &vector.ik].into_iter().flat_map(wide).collect();
+    let mut secrets: Vec<_> =
+        [&profile.k, &profile.opc, &vector.ck, &vector.ik].into_iter().flat_map(wide).collect();
     secrets.push(keys::kdf::kasme(&vector.ck, &vector.ik, [0x64, 0xf0, 0x00], [0; 6]));
     if let Some(ota) = &profile.ota {
         secrets.extend(wide(ota.kic()));
@@ -135,7 +137,8 @@ fn open(packet: &[u8], secrets: &[Secret<[u8; 32]>], one: &Peer, other: &Peer) -
     }
     let roots = secrets.iter().flat_map(|first| secrets.iter().map(move |second| [first, second]));
     let derived = roots.flat_map(|roots| {
-        [&b"caller"[..], b"callee", b"frame", b"simward.talk.call.1", b""].map(|use_| subkey_of(&roots, b"", use_))
+        [&b"caller"[..], b"callee", b"frame", b"simward.talk.call.1", b""]
+            .map(|use_| subkey_of(&roots, b"", use_))
     });
     let keys = secrets.iter().cloned().chain(derived).flat_map(|key| [subkey(&key, b"", b"frame"), key]);
     for key in keys.map(SealKey::new) {
@@ -160,7 +163,7 @@ mod tests {
     fn peer(number: &str, key: &AgreeKey, card: &Es256Key) -> Peer {
         let number: Msisdn = number.parse().unwrap();
         let signature = card.sign(&Identity::statement(&number, &key.public()));
-        let identity = Identity { number: number.clone(), key: key.public(), signature };
+        let identity = Identity { number, key: key.public(), signature };
         identity.verify(&Portable, &number, &card.public()).unwrap()
     }
 

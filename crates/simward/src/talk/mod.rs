@@ -119,7 +119,7 @@ impl From<TerminalError> for TalkingError {
 pub(crate) fn introduce(card: &mut Terminal<'_>, number: &Msisdn) -> Result<Identity, TerminalError> {
     let key = card.agreement_key()?;
     let signature = card.sign(&sha256(&[&Identity::statement(number, &key)]))?;
-    Ok(Identity { number: number.clone(), key, signature })
+    Ok(Identity { number: *number, key, signature })
 }
 
 /// What came of it.
@@ -166,14 +166,21 @@ pub(crate) fn converse(
     let secrets: Vec<_> = leaked.iter().flat_map(secrets_of).collect();
     let (opened, tried) = open_all(&kept, &secrets, [me, other]);
     let in_clear = kept.iter().any(|packet| packet.windows(text.len().max(1)).any(|window| window == text));
-    Ok(Outcome { read, packets: kept.len(), octets: kept.iter().map(Vec::len).sum(), opened, tried, in_clear })
+    Ok(Outcome {
+        read,
+        packets: kept.len(),
+        octets: kept.iter().map(Vec::len).sum(),
+        opened,
+        tried,
+        in_clear,
+    })
 }
 
 /// Whoever is in between puts a key of his own in the other's place, signed as well as he can.
 pub(crate) fn swap(of: &Identity, card: &[u8; 65], rng: &mut ChaCha20Rng) -> Result<Peer, NotTheirs> {
     let (key, signer) = (keys::agree::AgreeKey::random(rng), Es256Key::random(rng));
     let signature = signer.sign(&Identity::statement(&of.number, &key.public()));
-    let swapped = Identity { number: of.number.clone(), key: key.public(), signature };
+    let swapped = Identity { number: of.number, key: key.public(), signature };
     swapped.verify(&Portable, &of.number, card)
 }
 
@@ -186,7 +193,7 @@ fn card_in_deed(api: &Api, owner: &Path) -> Result<(Msisdn, [u8; 65]), TalkingEr
     let bytes = api.get_bytes(&format!("/v1/numbers/{number}/history"), &token)?;
     let report = check(&bytes, &receipt).map_err(|broken| deed(broken.reason.to_string()))?;
     let key = report.state.card().and_then(|card| card.card_pub);
-    key.map(|key| (number.clone(), key)).ok_or(TalkingError::NoKey(number))
+    key.map(|key| (number, key)).ok_or(TalkingError::NoKey(number))
 }
 
 fn pin(file: &Path) -> Result<Code, TalkingError> {
@@ -214,7 +221,10 @@ pub(crate) fn run(args: &Args) -> Result<(), TalkingError> {
     println!("read   {}", String::from_utf8_lossy(&read));
     println!("sent   1 message and a call of {FRAMES} frames each way: a key for each, used once");
     println!("kept   {packets} packets, {octets} octets, by somebody in between who passes everything on");
-    println!("opened {opened} of {packets} by him, with {tried} keys tried on each, from {} cards' K, OPc, OTA and signing keys", leaked.len());
+    println!(
+        "opened {opened} of {packets} by him, with {tried} keys tried on each, from {} cards' K, OPc, OTA and signing keys",
+        leaked.len()
+    );
     println!("AKA's keys (from K) protect the way to the mast; these protect the way to the other card");
     let found = opened + usize::from(in_clear);
     if found > 0 { Err(TalkingError::Opened(found)) } else { Ok(()) }
@@ -232,7 +242,7 @@ fn talk(
     let (mine, theirs) = (introduce(a, number)?, introduce(b, other_number)?);
     let checked = |identity: &Identity, number: &Msisdn, card| {
         let checked = identity.verify(&Portable, number, card);
-        checked.map_err(|why| TalkingError::NotTheirs { number: number.clone(), why })
+        checked.map_err(|why| TalkingError::NotTheirs { number: *number, why })
     };
     let (me, other) = (checked(&mine, number, card)?, checked(&theirs, other_number, other_card)?);
     println!("+{number} to +{other_number}, each key signed by the card that the number's deed names");
