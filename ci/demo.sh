@@ -29,4 +29,12 @@ else echo "FAIL the last line is: $last"; failed=1; fi
 
 if [ "$code" -eq 0 ]; then echo "PASS exit code 0"
 else echo "FAIL exit code $code: $(tail -n 5 "$work/demo.log")"; failed=1; fi
+# What the READMEs quote is what it prints.
+"$simward" demo >"$work/story" 2>>"$work/demo.log" || failed=1
+for readme in README.md README.zh-CN.md; do
+    while IFS= read -r line; do
+        if grep -qF -- "${line#    }" "$work/story"; then echo "PASS $readme quotes: ${line:4:50}…"
+        else echo "FAIL $readme quotes what the demo does not print: $line"; failed=1; fi
+    done < <(grep -E '^    .*( refused   | attacks refused|codes posted|stolen-code minutes)' "$(dirname "$0")/../$readme")
+done
 exit "$failed"
