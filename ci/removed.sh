@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# removed.sh FOLDER: for each row of docs/promises.md the code behind it is taken out of a copy, and the row's check must
+# removed.sh FOLDER [ROW]: for each row of docs/promises.md the code behind it is taken out of a copy, and the row's check must
 # fail. Prints PASS or FAIL for each, with the command of the page that noticed.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 2
-folder=${1:?a folder for the copy and its build}
+folder=${1:?a folder for the copy and its build} only=${2:-}
 copy=$folder/source
 export CARGO_TARGET_DIR=$folder/target
 rm -rf "$copy"
@@ -16,6 +16,7 @@ promises() { cargo test --quiet --release -p simward --test promises every_comma
 # without ROW FILE FROM TO: FROM, to the letter, becomes TO.
 without() {
     local row=$1 file=$2 log=$folder/row.log
+    [ -z "$only" ] || [ "$only" = "$row" ] || return
     cp "$file" "$folder/kept"
     if ! FROM=$3 TO=$4 perl -0pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/ or die "not there\n"' "$file" || cmp -s "$file" "$folder/kept"; then
         echo "FAIL row $row: what was to be removed is not in $file: $3"

@@ -261,7 +261,16 @@ const number = async (kept) => {
 
 const SUSPENDED = 7;
 
+/** How long the suspension took, once there was one: the page may be asked for in the other language. */
+let heldAfter;
+
+const held = () => show(el("h1", {}, words.holdTitle), p(words.held(heldAfter)), p(words.heldNext));
+
 const hold = () => {
+  if (heldAfter !== undefined) {
+    held();
+    return;
+  }
   const typed = el("input", { id: "hold", type: "text", autocomplete: "off", spellcheck: "false" });
   show(el("h1", {}, words.holdTitle), p(words.holdWhy), el("label", { for: "hold" }, words.holdField), typed,
     row(button(words.holdNow, "stop", async () => {
@@ -281,7 +290,8 @@ const hold = () => {
       const proof = [id, asOf.seq, asOf.head, await keys.holdEvidence(key, message)];
       const objection = encode([1, deedId, deed.HELD, decode(body), proof]);
       await ask("/v1/objections", { body: { objection: hex(objection) } });
-      show(el("h1", {}, words.holdTitle), p(words.held(Math.round(performance.now() - started))), p(words.heldNext));
+      heldAfter = Math.round(performance.now() - started);
+      held();
     })));
 };
 

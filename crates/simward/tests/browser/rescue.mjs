@@ -86,7 +86,8 @@ await run(async ({ browser, nodes }) => {
   film(`borrowed browser, hold code: suspended ${took} ms after the tap`);
   await until(() => snatched.said.includes("suspended"));
   pass(`suspended ${took} ms after the tap; the phone in the thief's hands is cut off`);
-  await borrowed.screenshot({ path: `${work}/screens/rescue-2-suspended-en-390.png` });
+  await look(borrowed, "rescue-2-suspended", speakBorrowed);
+  await speakBorrowed("en");
   const kept = await borrowed.evaluate(() => JSON.stringify({ ...localStorage }));
   check("the borrowed browser keeps nothing", !kept.includes(hold.replaceAll("-", "")) && !kept.includes("watch"), kept);
   check("and shows the code no more", (await borrowed.locator("#hold").count()) === 0);
