@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use wire::sms::{Address, Deliver, Timestamp, UserData};
 use wire::{Imsi, Malformed, Msisdn, UnixTime};
 
-/// Longest text a relying party may send: ten parts.
-pub const MAX_TEXT: usize = 10 * 153;
+/// Most parts of a text, and the longest that so many carry.
+pub const MAX_PARTS: usize = 10;
+/// Characters of it.
+pub const MAX_TEXT: usize = MAX_PARTS * 153;
 /// How long a message that nobody could take is kept, in seconds: a code is worthless long before.
 pub const KEPT: u64 = 3 * 86_400;
 
@@ -36,6 +38,14 @@ impl Queued {
     /// A text from an application.
     pub fn code(from: &str, text: &str) -> Self {
         Self::Text { from: from.into(), text: text.into(), application: true }
+    }
+
+    /// Who sent it; nobody, if it is the operator's own to the card.
+    pub fn sender(&self) -> &str {
+        match self {
+            Self::Text { from, .. } => from,
+            Self::Card { .. } => "",
+        }
     }
 
     /// Whether it is held after a change of SIM.
@@ -90,6 +100,10 @@ fn deliver(from: &str, text: &str, at: UnixTime, reference: u8) -> Result<Vec<De
         None => Address::Name(from.into()),
     };
     let parts = UserData::of_text(text, reference)?;
+    // A card has twenty records or so: a text that fills them keeps out every code.
+    if parts.len() > MAX_PARTS {
+        return Err(Malformed::new("text", "longer than ten parts carry"));
+    }
     let last = parts.len().saturating_sub(1);
     let part = |(i, data)| Deliver {
         more_messages: i < last,

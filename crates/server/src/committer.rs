@@ -23,11 +23,15 @@ enum Ask {
 /// Most jobs of the HTTP door waiting: a flood of them must not stand between a phone and its vector.
 const JOBS: usize = 64;
 
+/// Most jobs of phones and of the clock waiting; one more waits for its turn instead of being turned away.
+const OWN_JOBS: usize = 256;
+
 /// A door's way to the committer.
 #[derive(Clone)]
 pub struct Handle {
     asks: mpsc::SyncSender<Ask>,
     jobs: Arc<Semaphore>,
+    own_jobs: Arc<Semaphore>,
 }
 
 /// The running thread.
@@ -42,7 +46,8 @@ impl Committer {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let thread =
             std::thread::Builder::new().name("committer".into()).spawn(move || run(node, &receiver))?;
-        let handle = Handle { asks: sender, jobs: Arc::new(Semaphore::new(JOBS)) };
+        let (jobs, own_jobs) = (Arc::new(Semaphore::new(JOBS)), Arc::new(Semaphore::new(OWN_JOBS)));
+        let handle = Handle { asks: sender, jobs, own_jobs };
         Ok(Self { handle, thread: Some(thread) })
     }
 
@@ -128,6 +133,22 @@ impl Handle {
         job: impl FnOnce(&mut Node) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let _place = self.jobs.try_acquire().map_err(|_| overloaded())?;
+        self.put(job).await
+    }
+
+    /// The same for phones and the clock: they wait for their turn, whatever strangers ask over HTTP meanwhile.
+    pub async fn run_in_turn<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Node) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let _place = self.own_jobs.acquire().await.map_err(|_| stopped())?;
+        self.put(job).await
+    }
+
+    async fn put<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Node) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |node| {
             let _ = reply.send(job(node));

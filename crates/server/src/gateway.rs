@@ -15,6 +15,8 @@ use wire::gateway::{MAX_REQUEST, Request, aka_response, failure, sim_response};
 const AT_ONCE: usize = 1_024;
 /// How long a client may take to read its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// After a datagram could not be received.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Binds the socket, for this user alone. A socket left behind by a process that is gone is replaced; a living one is
 /// left alone and is an error.
@@ -34,14 +36,20 @@ pub async fn bind(path: &Path) -> std::io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-/// Serves until the socket fails. A malformed datagram is counted and gets no answer; nothing ends the loop but the
-/// socket itself.
+/// Serves for as long as the node runs. A malformed datagram is counted and gets no answer; nothing ends the loop.
 pub async fn serve(socket: UnixDatagram, handle: Handle) -> std::io::Result<()> {
     let socket = Arc::new(socket);
     let places = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
     let mut buffer = [0; MAX_REQUEST + 1];
     loop {
-        let (n, from) = socket.recv_from(&mut buffer).await?;
+        let (n, from) = match socket.recv_from(&mut buffer).await {
+            Ok(received) => received,
+            Err(error) => {
+                tracing::error!(%error, "a datagram could not be received");
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+        };
         let request = match Request::parse(buffer.get(..n).unwrap_or_default()) {
             Ok(request) => request,
             Err(malformed) => {

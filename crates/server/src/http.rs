@@ -457,7 +457,8 @@ async fn show(
         let ready = pin.state.live.as_ref().and_then(|live| node.ready_at(&live.head));
         let view = NumberView::of(pin, node.witnessed(), live, ready);
         let attached = node.is_attached(&number);
-        let seen = node.last_seen(&number)?.map(|seen| SeenView {
+        // A record that does not read must not stand between an owner and his objection.
+        let seen = node.last_seen(&number).unwrap_or_default().map(|seen| SeenView {
             at: seen.at.0,
             attached,
             plmn: seen.plmn.to_string(),

@@ -25,6 +25,8 @@ use wire::{Imsi, Malformed};
 const PHONES: usize = 4_096;
 /// How long a phone may take over one step of attaching.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// After a phone could not be let in.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Frames that wait for a phone that does not read.
 const QUEUE: usize = 128;
 
@@ -42,11 +44,19 @@ pub async fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves until the socket fails; no phone ends the loop.
+/// Serves for as long as the node runs; no phone ends the loop.
 pub async fn serve(listener: UnixListener, handle: Handle) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(PHONES));
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // No descriptor left, say: that passes, and the phones that are served stay served.
+                tracing::error!(%error, "a phone could not be let in");
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+        };
         let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
         let handle = handle.clone();
         tokio::spawn(async move {
@@ -114,21 +124,23 @@ async fn phone(stream: UnixStream, handle: &Handle) -> io::Result<()> {
     let Uplink::Attach { imsi, imei, plmn, area } = from.soon().await? else {
         return Err(malformed(Malformed::new("radio frame", "no attach first")));
     };
-    let at = handle.run(|node| Ok(node.now())).await.map_err(io::Error::other)?;
+    let at = handle.run_in_turn(|node| Ok(node.now())).await.map_err(io::Error::other)?;
     let seen = Seen { imsi, imei, plmn, area, at };
     if let Err((code, why)) = authenticate(&mut from, &mut to, handle, imsi).await? {
         let turned_away = seen.clone();
-        let _ = handle.run(move |node| node.turned_away(&turned_away, &code)).await;
+        let _ = handle.run_in_turn(move |node| node.turned_away(&turned_away, &code)).await;
         return send(&mut to, &Downlink::Reject(why)).await;
     }
     let (link, mut outgoing) = mpsc::channel(QUEUE);
-    let token = match handle.run(move |node| node.attach(seen, link)).await {
+    let token = match handle.run_in_turn(move |node| node.attach(seen, link)).await {
         Ok(token) => token,
         Err(refusal) => return send(&mut to, &Downlink::Reject(refusal.to_string())).await,
     };
     let served = async {
         send(&mut to, &Downlink::Accept).await?;
-        handle.run(move |node| node.attached(&imsi)).await.map_err(io::Error::other)?;
+        if let Err(refusal) = handle.run_in_turn(move |node| node.attached(&imsi)).await {
+            tracing::error!(%refusal, "messages could not be tried");
+        }
         loop {
             tokio::select! {
                 frame = outgoing.recv() => {
@@ -139,7 +151,7 @@ async fn phone(stream: UnixStream, handle: &Handle) -> io::Result<()> {
                     }
                 }
                 frame = from.next() => match frame? {
-                    Uplink::Relay(relay) => heard(handle, imsi, relay, &mut to).await?,
+                    Uplink::Relay(relay) => heard(handle, (imsi, token), relay, &mut to).await?,
                     _ => return Err(malformed(Malformed::new("radio frame", "out of place"))),
                 },
             }
@@ -147,7 +159,7 @@ async fn phone(stream: UnixStream, handle: &Handle) -> io::Result<()> {
     };
     let outcome = served.await;
     let _ = handle
-        .run(move |node| {
+        .run_in_turn(move |node| {
             node.detach(&imsi, token);
             Ok(())
         })
@@ -197,19 +209,29 @@ async fn authenticate(
 }
 
 /// What a phone that is served says of short messages.
-async fn heard(handle: &Handle, imsi: Imsi, relay: Relay, to: &mut OwnedWriteHalf) -> io::Result<()> {
+async fn heard(
+    handle: &Handle,
+    (imsi, token): (Imsi, u64),
+    relay: Relay,
+    to: &mut OwnedWriteHalf,
+) -> io::Result<()> {
     let (reference, stored) = match relay {
         Relay::Ack { reference } => (reference, true),
         Relay::Error { reference, .. } => (reference, false),
         Relay::Data { reference, tpdu, .. } => {
-            let answer = match handle.run(move |node| node.submit(&imsi, &tpdu)).await {
+            let answer = match handle.run_in_turn(move |node| node.submit((&imsi, token), &tpdu)).await {
                 Ok(_) => Relay::Ack { reference },
                 Err(refusal) => Relay::Error { reference, cause: cause(&refusal) },
             };
             return send(to, &Downlink::Relay(answer)).await;
         }
     };
-    handle.run(move |node| node.delivered(&imsi, reference, stored)).await.map_err(io::Error::other)
+    let noted = handle.run_in_turn(move |node| node.delivered((&imsi, token), reference, stored)).await;
+    if let Err(refusal) = noted {
+        // It is sent again: twice is better than not at all.
+        tracing::error!(%refusal, "a delivery is not in the record");
+    }
+    Ok(())
 }
 
 fn cause(refusal: &Refusal) -> Cause {

@@ -14,7 +14,7 @@ use operator::store::Stream;
 use server::node::{Invited, Posted};
 use tokio::sync::mpsc::{Receiver, channel};
 use wire::radio::Downlink;
-use wire::sms::{Deliver, Relay};
+use wire::sms::{Address, Deliver, Relay, Submit, UserData};
 use wire::{Imsi, Msisdn};
 
 const PHONE: &str = "490154203237518";
@@ -45,7 +45,7 @@ impl Phone {
     /// The next text, stored and acknowledged.
     fn reads(&mut self, stage: &mut Stage) -> Option<String> {
         let Some(Downlink::Relay(Relay::Data { reference, tpdu, .. })) = self.hears() else { return None };
-        stage.node().delivered(&self.imsi, reference, true).unwrap();
+        stage.node().delivered((&self.imsi, self.token), reference, true).unwrap();
         Deliver::parse(&tpdu).unwrap().user_data.text()
     }
 }
@@ -278,4 +278,106 @@ fn a_bank_learns_when_the_sim_changed_and_who_agreed_and_not_what_the_database_s
         stage.node().last_change(&owner.number).is_err(),
         "a chain that is not the pinned one says nothing"
     );
+}
+
+fn text(from: &str, text: &str) -> Queued {
+    Queued::Text { from: from.into(), text: text.into(), application: false }
+}
+
+/// The references of what a phone is told.
+fn parts(phone: &mut Phone) -> Vec<u8> {
+    let mut parts = Vec::new();
+    while let Some(Downlink::Relay(Relay::Data { reference, .. })) = phone.hears() {
+        parts.push(reference);
+    }
+    parts
+}
+
+#[test]
+fn rows_that_do_not_read_cut_off_no_phone_and_silence_no_owner() {
+    let mut stage = Stage::new();
+    let owner = stage.issue("8613800138000", 1);
+    for stream in 0..5 {
+        let row = format!("({stream}, '{}', -1, x'00')", owner.number);
+        stage.sql("operator.db", &format!("INSERT INTO records (stream, number, at, bytes) VALUES {row}"));
+    }
+    let notice = format!("('{}', -1, 'x', 'x')", owner.number);
+    stage.sql("operator.db", &format!("INSERT INTO notices (number, at, text, code) VALUES {notice}"));
+    let mut phone = Phone::attach(&mut stage, owner.imsi, PHONE, "46000").unwrap();
+    stage.node().post(&owner.number, &code("one")).unwrap();
+    assert_eq!(phone.reads(&mut stage).as_deref(), Some("one"));
+    assert!(stage.node().last_seen(&owner.number).unwrap().is_some());
+    assert!(stage.node().notices(&owner.number).unwrap().iter().all(|notice| notice.text != "x"));
+    assert!(stage.node().suspend(&owner.number).unwrap().receipt.unwrap().in_time);
+}
+
+#[test]
+fn a_history_that_is_not_the_pinned_one_is_not_handed_out() {
+    let mut stage = Stage::new();
+    let mut owner = stage.issue("8613800138000", 1);
+    stage.move_on(&mut owner);
+    assert!(stage.node().history(&owner.number).is_ok());
+    stage.sql("operator.db", "UPDATE events SET bytes = x'00' WHERE seq = 2");
+    assert!(stage.node().history(&owner.number).is_err());
+}
+
+#[test]
+fn a_long_text_is_forgotten_when_all_its_parts_are_stored_and_a_full_card_is_left_alone() {
+    let mut stage = Stage::new();
+    let owner = stage.issue("8613800138000", 1);
+    let mut phone = Phone::attach(&mut stage, owner.imsi, PHONE, "46000").unwrap();
+    assert!(stage.node().post(&owner.number, &code(&"😀".repeat(800))).is_err(), "more than ten parts");
+    stage.node().post(&owner.number, &code(&"long ".repeat(60))).unwrap();
+    let [first, second] = parts(&mut phone)[..] else { panic!("two parts") };
+    let said = |stage: &mut Stage, phone: &Phone, reference, stored| {
+        stage.node().delivered((&phone.imsi, phone.token), reference, stored).unwrap();
+    };
+    // The card is full for the first part; the second is stored.
+    said(&mut stage, &phone, first, false);
+    said(&mut stage, &phone, second, true);
+    stage.node().attached(&owner.imsi).unwrap();
+    assert!(parts(&mut phone).is_empty(), "not at once");
+    stage.pass(61);
+    stage.node().attached(&owner.imsi).unwrap();
+    let [again] = parts(&mut phone)[..] else { panic!("the missing part, and no other") };
+    said(&mut stage, &phone, again, true);
+    stage.pass(61);
+    stage.node().attached(&owner.imsi).unwrap();
+    assert!(parts(&mut phone).is_empty());
+}
+
+#[test]
+fn nobodys_texts_keep_a_code_out_and_codes_come_first() {
+    let mut stage = Stage::new();
+    let owner = stage.issue("8613800138000", 1);
+    let sent = (0..200).filter(|_| stage.node().post(&owner.number, &text("+8613900139000", "x")).is_ok());
+    assert_eq!(sent.count(), 20);
+    for sender in 0..200 {
+        let _ = stage.node().post(&owner.number, &text(&format!("+86139001{sender:05}"), "x"));
+    }
+    stage.node().post(&owner.number, &code("the code")).unwrap();
+    let mut phone = Phone::attach(&mut stage, owner.imsi, PHONE, "46000").unwrap();
+    assert_eq!(phone.reads(&mut stage).as_deref(), Some("the code"));
+}
+
+#[test]
+fn what_a_phone_says_after_it_was_cut_off_counts_for_nothing() {
+    let mut stage = Stage::new();
+    let owner = stage.issue("8613800138000", 1);
+    let clone = Phone::attach(&mut stage, owner.imsi, OTHER_PHONE, "46000").unwrap();
+    let mut phone = Phone::attach(&mut stage, owner.imsi, PHONE, "46000").unwrap();
+    stage.node().post(&owner.number, &code("one")).unwrap();
+    for reference in 0..=255 {
+        stage.node().delivered((&clone.imsi, clone.token), reference, true).unwrap();
+    }
+    assert_eq!(phone.reads(&mut stage).as_deref(), Some("one"), "the clone's word for it is not taken");
+    let friend = stage.issue("8613900139000", 11);
+    let destination = Address::from(&friend.number);
+    let user_data = UserData::of_text("hello", 0).unwrap().remove(0);
+    let submit = Submit::new(1, destination, user_data).to_bytes().unwrap();
+    let from = |stage: &mut Stage, token| stage.node().submit((&owner.imsi, token), &submit);
+    assert!(from(&mut stage, phone.token).is_ok());
+    assert_eq!(from(&mut stage, clone.token).unwrap_err().code(), "not-served");
+    stage.node().suspend(&owner.number).unwrap();
+    assert_eq!(from(&mut stage, phone.token).unwrap_err().code(), "not-served");
 }

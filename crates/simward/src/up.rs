@@ -141,7 +141,7 @@ async fn tick(handle: server::Handle) {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        let done = handle.run(|node| {
+        let done = handle.run_in_turn(|node| {
             node.tick();
             Ok(())
         });

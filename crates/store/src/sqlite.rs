@@ -9,6 +9,8 @@ use operator::store::{
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 use wire::{Imsi, Msisdn, UnixTime};
@@ -57,6 +59,12 @@ fn broken(error: impl std::fmt::Display) -> Broken {
     Broken(format!("the database failed: {error}"))
 }
 
+/// The rows that read. One that somebody wrote by hand, with a time before 1970 say, must not hide the others.
+fn readable<T>(rows: impl Iterator<Item = rusqlite::Result<rusqlite::Result<T>>>) -> Result<Vec<T>, Broken> {
+    let rows = rows.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+    Ok(rows.into_iter().filter_map(Result::ok).collect())
+}
+
 /// A row somebody wrote by hand into a form we never write.
 fn damaged(what: &str) -> Broken {
     Broken(format!("the database holds a {what} that is none"))
@@ -65,6 +73,9 @@ fn damaged(what: &str) -> Broken {
 impl Sqlite {
     /// Opens or makes the file. Another process that has it locked is waited for this long.
     pub fn open(path: &Path, patience: Duration) -> Result<Self, Broken> {
+        // For this user alone, and so is what SQLite puts beside it: event 0 of each number holds its watch key.
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(broken)?;
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(broken)?;
         let connection = Connection::open(path).map_err(broken)?;
         connection.busy_timeout(patience).map_err(broken)?;
         // What somebody put into the file runs nothing here.
@@ -76,11 +87,11 @@ impl Sqlite {
             connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(broken)?;
         match version {
             0..VERSION => {
-                if version == 1 {
-                    connection.execute_batch(FROM_1).map_err(broken)?;
-                }
-                connection.execute_batch(SCHEMA).map_err(broken)?;
-                connection.pragma_update(None, "user_version", VERSION).map_err(broken)?;
+                // All or nothing: half of it would never open again.
+                let from_1 = if version == 1 { FROM_1 } else { "" };
+                let all =
+                    format!("BEGIN IMMEDIATE; {from_1}; {SCHEMA}; PRAGMA user_version = {VERSION}; COMMIT");
+                connection.execute_batch(&all).map_err(broken)?;
             }
             VERSION => {}
             other => {
@@ -327,10 +338,13 @@ impl Store for Sqlite {
         let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
         let rows = statement
             .query_map([number.as_str()], |r| {
-                Ok(NoticeRow { number: *number, at: UnixTime(r.get(0)?), text: r.get(1)?, code: r.get(2)? })
+                let (at, text, code) = (r.get(0), r.get(1), r.get(2));
+                Ok(at.and_then(|at| {
+                    Ok(NoticeRow { number: *number, at: UnixTime(at), text: text?, code: code? })
+                }))
             })
             .map_err(broken)?;
-        rows.collect::<Result<_, _>>().map_err(broken)
+        readable(rows)
     }
 
     fn records(
@@ -344,11 +358,13 @@ impl Store for Sqlite {
         let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
         let rows = statement
             .query_map(params![stream as u8, number.as_str(), most as u64], |r| {
-                let record = RecordRow { stream, number: *number, at: UnixTime(r.get(1)?), bytes: r.get(2)? };
-                Ok((r.get(0)?, record))
+                let (id, at, bytes) = (r.get(0), r.get(1), r.get(2));
+                Ok(id.and_then(|id: u64| {
+                    Ok((id, RecordRow { stream, number: *number, at: UnixTime(at?), bytes: bytes? }))
+                }))
             })
             .map_err(broken)?;
-        let mut newest = rows.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        let mut newest = readable(rows)?;
         newest.reverse();
         Ok(newest)
     }
@@ -359,8 +375,11 @@ impl Store for Sqlite {
             .prepare_cached("SELECT at, code, text FROM alarms ORDER BY id")
             .map_err(broken)?;
         let rows = statement
-            .query_map([], |r| Ok(AlarmRow { at: UnixTime(r.get(0)?), code: r.get(1)?, text: r.get(2)? }))
+            .query_map([], |r| {
+                let (at, code, text) = (r.get(0), r.get(1), r.get(2));
+                Ok(at.and_then(|at| Ok(AlarmRow { at: UnixTime(at), code: code?, text: text? })))
+            })
             .map_err(broken)?;
-        rows.collect::<Result<_, _>>().map_err(broken)
+        readable(rows)
     }
 }

@@ -84,6 +84,9 @@ impl Node {
         let tag0 = deed::roll_tag(&self.pins.keys().roll, state.generation, number);
         let mut events = Vec::new();
         for (seq, row) in (0..state.heads.len() as u64).zip(self.database.events(&state.deed_id)?) {
+            if state.head_at(seq) != Some(deed::event::head(&row.bytes)) {
+                return Err(Refusal::Broken("the database holds another history than the pinned one".into()));
+            }
             let tag = if seq == 0 { tag0 } else { state.tag(seq) };
             let index = self.log.first_with(&tag).filter(|index| *index < size);
             let index =

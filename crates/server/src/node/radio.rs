@@ -20,8 +20,14 @@ use wire::{Imsi, Msisdn, UnixTime};
 
 /// Messages tried in one go for one number.
 const IN_ONE_GO: usize = 32;
-/// Messages kept for one number; one more is refused.
-const KEPT_FOR_ONE: usize = 200;
+/// Codes kept for one number, and texts of persons; one more is refused.
+const KEPT_CODES: usize = 100;
+const KEPT_TEXTS: usize = 100;
+/// Texts kept for one number of one sender: nobody alone fills the room of all.
+const KEPT_OF_ONE_SENDER: usize = 20;
+const KEPT_FOR_ONE: usize = KEPT_CODES + KEPT_TEXTS;
+/// How long a phone is left alone with a message that it could not store.
+const AGAIN: u64 = 60;
 
 /// A phone that is being served.
 struct Attached {
@@ -31,8 +37,19 @@ struct Attached {
     link: mpsc::Sender<Downlink>,
     /// The next RP reference.
     reference: u8,
-    /// Parts on their way: the record each is of, and whether it is the last.
-    on_the_way: HashMap<u8, (u64, bool)>,
+    /// Parts on their way: the record each is of, and which part.
+    on_the_way: HashMap<u8, (u64, usize)>,
+    /// Messages of which something was sent.
+    begun: HashMap<u64, Begun>,
+}
+
+/// How far a message has come.
+#[derive(Default)]
+struct Begun {
+    parts: usize,
+    stored: HashSet<usize>,
+    /// Not before then, if the phone could not store a part.
+    again: UnixTime,
 }
 
 /// Phones, and numbers with messages that wait.
@@ -81,17 +98,21 @@ impl Node {
         let number = self.pins.number_of(&seen.imsi).ok_or_else(super::deeds::unknown)?;
         let here = self.attachments.phones.get(&seen.imsi).filter(|p| !p.link.is_closed());
         let here = here.map(|p| p.seen.clone());
-        let before = if here.is_some() { here.clone() } else { self.last_seen(&number)? };
+        // The database holds up no call: without it there is no record and no comparison, and service all the same.
+        let before = here.clone().or_else(|| self.last_seen(&number).unwrap_or_default());
         for alarm in alarms(&number, before.as_ref(), here.is_some(), &seen) {
             self.alarm_about(&number, &alarm);
         }
         let record = self.record(Stream::Network, number, &Visit::of(&seen, "attached"));
-        self.write_door(vec![record])?;
+        if let Err(refusal) = self.write_door(vec![record]) {
+            tracing::error!(%refusal, "an attach is not in the record");
+        }
         self.attachments.tokens += 1;
         let token = self.attachments.tokens;
         let reference = self.rng.next_u32().to_be_bytes()[0];
         let imsi = seen.imsi;
-        let attached = Attached { token, seen, link, reference, on_the_way: HashMap::new() };
+        let (on_the_way, begun) = (HashMap::new(), HashMap::new());
+        let attached = Attached { token, seen, link, reference, on_the_way, begun };
         if let Some(old) = self.attachments.phones.insert(imsi, attached) {
             let _ = old.link.try_send(Downlink::Release("the card has attached elsewhere".into()));
         }
@@ -156,7 +177,13 @@ impl Node {
             Route::Card(_) if self.is_attached(number) => Posted::Sent,
             Route::Card(_) => Posted::Waiting,
         };
-        if self.records::<Queued>(Stream::Message, number, KEPT_FOR_ONE)?.len() >= KEPT_FOR_ONE {
+        let kept: Vec<(u64, UnixTime, Queued)> = self.records(Stream::Message, number, KEPT_FOR_ONE)?;
+        let alike = |other: &&(u64, UnixTime, Queued)| other.2.application() == message.application();
+        let most = if message.application() { KEPT_CODES } else { KEPT_TEXTS };
+        let of_sender = kept.iter().filter(alike).filter(|other| other.2.sender() == message.sender());
+        if kept.iter().filter(alike).count() >= most
+            || !message.application() && of_sender.count() >= KEPT_OF_ONE_SENDER
+        {
             return Err(Refusal::refused("rate", "too many messages wait for this number"));
         }
         let record = self.record(Stream::Message, *number, message);
@@ -175,7 +202,9 @@ impl Node {
     /// Tries what waits for a number: gone too long is forgotten, held stays, the rest goes to the card the pins name.
     pub(super) fn try_messages(&mut self, number: &Msisdn) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let queued: Vec<(u64, UnixTime, Queued)> = self.records(Stream::Message, number, KEPT_FOR_ONE)?;
+        let mut queued: Vec<(u64, UnixTime, Queued)> = self.records(Stream::Message, number, KEPT_FOR_ONE)?;
+        // Codes first: whoever sends many texts holds up none of them.
+        queued.sort_by_key(|(_, _, message)| !message.application());
         let (mut left, mut gone) = (false, Vec::new());
         for (id, at, message) in queued {
             if now.since(at) > KEPT {
@@ -188,7 +217,8 @@ impl Node {
             };
             let Some(phone) = self.attachments.phones.get_mut(&imsi) else { continue };
             let busy = phone.on_the_way.values().any(|(on_the_way, _)| *on_the_way == id);
-            if busy || phone.on_the_way.len() >= IN_ONE_GO {
+            let early = phone.begun.get(&id).is_some_and(|begun| now < begun.again);
+            if busy || early || phone.on_the_way.len() >= IN_ONE_GO {
                 continue;
             }
             if matches!(&message, Queued::Card { imsi: only, .. } if *only != imsi.to_string()) {
@@ -197,8 +227,12 @@ impl Node {
                 continue;
             }
             let parts = tpdus(&message, at, id.to_be_bytes()[7])?;
-            let last = parts.len().saturating_sub(1);
-            for (i, tpdu) in parts.into_iter().enumerate() {
+            let begun = phone.begun.entry(id).or_default();
+            begun.parts = parts.len();
+            for (part, tpdu) in parts.into_iter().enumerate() {
+                if begun.stored.contains(&part) {
+                    continue;
+                }
                 phone.reference = phone.reference.wrapping_add(1);
                 let data = Relay::Data {
                     reference: phone.reference,
@@ -207,7 +241,7 @@ impl Node {
                     tpdu,
                 };
                 if phone.link.try_send(Downlink::Relay(data)).is_ok() {
-                    phone.on_the_way.insert(phone.reference, (id, i == last));
+                    phone.on_the_way.insert(phone.reference, (id, part));
                 }
             }
         }
@@ -231,12 +265,26 @@ impl Node {
         }
     }
 
-    /// The phone has stored a part, or has not; the message is forgotten with its last part.
-    pub fn delivered(&mut self, imsi: &Imsi, reference: u8, stored: bool) -> Result<(), Refusal> {
-        let Some(phone) = self.attachments.phones.get_mut(imsi) else { return Ok(()) };
-        let part = phone.on_the_way.remove(&reference);
+    /// The phone of this attach has stored a part, or has not; a message is forgotten when all its parts are stored.
+    pub fn delivered(
+        &mut self,
+        (imsi, token): (&Imsi, u64),
+        reference: u8,
+        stored: bool,
+    ) -> Result<(), Refusal> {
+        let again = self.clock.now().after(AGAIN);
+        let phone = self.attachments.phones.get_mut(imsi).filter(|phone| phone.token == token);
+        let Some(phone) = phone else { return Ok(()) };
+        let Some((id, part)) = phone.on_the_way.remove(&reference) else { return Ok(()) };
         let rest = phone.on_the_way.is_empty();
-        if let Some((id, true)) = part.filter(|_| stored) {
+        let Some(begun) = phone.begun.get_mut(&id) else { return Ok(()) };
+        if !stored {
+            begun.again = again;
+            return Ok(());
+        }
+        begun.stored.insert(part);
+        if begun.stored.len() == begun.parts {
+            phone.begun.remove(&id);
             self.database.commit(&[Changes(vec![Write::Forget(id)])])?;
             if rest {
                 return self.attached(imsi);
@@ -246,7 +294,12 @@ impl Node {
     }
 
     /// A phone sends a message. Who sends it, the pins say: the phone names no sender, and could name none.
-    pub fn submit(&mut self, imsi: &Imsi, tpdu: &[u8]) -> Result<Posted, Refusal> {
+    pub fn submit(&mut self, (imsi, token): (&Imsi, u64), tpdu: &[u8]) -> Result<Posted, Refusal> {
+        // What a phone said before it was cut off may still lie in the buffer: it is nobody's word any more.
+        let current = self.attachments.phones.get(imsi).is_some_and(|phone| phone.token == token);
+        if !current || !matches!(self.pins.serve(imsi, self.witnessed), Served::Line(_)) {
+            return Err(Refusal::refused("not-served", "this phone is not served any more"));
+        }
         let from = self.pins.number_of(imsi).ok_or_else(super::deeds::unknown)?;
         let submit = Submit::parse(tpdu)?;
         let Address::Digits { digits, .. } = &submit.destination else {

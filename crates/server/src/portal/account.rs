@@ -143,6 +143,11 @@ impl Account {
         false
     }
 
+    /// Whether a device was here before.
+    pub(super) fn has_device(&self, mark: &str) -> bool {
+        self.devices.contains(&hex::encode(keys::digest::sha256(&[mark.as_bytes()])))
+    }
+
     /// Spends a try of password and code; whether there was one. Spent before anything is compared.
     pub(super) fn spend_try(&mut self, now: UnixTime) -> bool {
         if now.0.saturating_sub(self.tries.since) >= TRIES_WINDOW {

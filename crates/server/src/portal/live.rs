@@ -24,6 +24,8 @@ pub(super) async fn live(State(portal): Shared, headers: HeaderMap) -> Response 
         Ok(number) => *number == session.number,
         Err(_) => true,
     });
+    // Signed out, or the session is over: then there is no more to hear.
+    let mine = mine.take_while(move |_| portal.session(&headers).is_some());
     let events = mine.map(|_| Ok::<_, Infallible>(Event::default().data("look")));
     Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
 }

@@ -131,10 +131,12 @@ impl Status {
         let pin = node.pin(number)?;
         let ready = pin.state.live.as_ref().and_then(|live| node.ready_at(&live.head));
         let view = NumberView::of(pin, node.witnessed(), live, ready);
-        let (seen, attached) = (node.last_seen(number)?.map(Seen::from), node.is_attached(number));
-        let alarms = node.alarms_about(number)?.into_iter();
+        // Records that do not read must not stand between an owner and the button that stops things.
+        let seen = node.last_seen(number).unwrap_or_default().map(Seen::from);
+        let attached = node.is_attached(number);
+        let alarms = node.alarms_about(number).unwrap_or_default().into_iter();
         let alarms = alarms.map(|(at, code)| Line { at: Moment(at.0), code }).collect();
-        let mut notices = node.notices(number)?;
+        let mut notices = node.notices(number).unwrap_or_default();
         notices.reverse();
         notices.truncate(5);
         Ok(Self {
@@ -274,6 +276,8 @@ pub(super) async fn home(State(portal): Shared, headers: HeaderMap, Query(said):
         Some("nothing") => Some("said-nothing"),
         Some("suspended") => Some("said-suspended"),
         Some("asked") => Some("said-asked"),
+        Some("own-key") => Some("said-own-key"),
+        Some("closing") => Some("said-closing"),
         _ => None,
     };
     match status {
@@ -395,6 +399,8 @@ pub(super) async fn stop(State(portal): Shared, headers: HeaderMap, Form(form): 
         Ok(true) => "stopped",
         Ok(false) => "too-late",
         Err(Refusal::Broken(why)) => return failed(&Refusal::Broken(why)),
+        // The request overrides the operator, and what is said here is said by the operator's desk.
+        Err(refusal) if refusal.code() == "overridden" => "own-key",
         // Somebody, or the time, was faster: there is nothing left to stop.
         Err(_) => "nothing",
     };
@@ -404,8 +410,11 @@ pub(super) async fn stop(State(portal): Shared, headers: HeaderMap, Form(form): 
 /// Phone gone: one tap, at once.
 pub(super) async fn suspend(State(portal): Shared, headers: HeaderMap) -> Response {
     let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
-    match portal.node.run(move |node| node.suspend(&session.number)).await {
-        Ok(_) => Redirect::to("/?said=suspended").into_response(),
+    let stated = portal.node.run(move |node| node.suspend(&session.number)).await;
+    match stated.map(|stated| stated.receipt.is_some_and(|r| r.in_time)) {
+        Ok(true) => Redirect::to("/?said=suspended").into_response(),
+        // A change was being written: the line is served as before, and must be suspended again.
+        Ok(false) => Redirect::to("/?said=closing").into_response(),
         Err(Refusal::Broken(why)) => failed(&Refusal::Broken(why)),
         Err(_) => Redirect::to("/?said=nothing").into_response(),
     }

@@ -37,8 +37,14 @@ impl Ceremonies {
     fn begin(&mut self, ceremony: Ceremony) -> Result<String, Failed> {
         let now = Instant::now();
         self.0.retain(|_, (since, _)| now.duration_since(*since) < PATIENCE);
-        if self.0.len() >= MOST {
-            return Err(Failed::new("busy"));
+        let signing_in = |ceremony: &Ceremony| matches!(ceremony, Ceremony::SignIn(_));
+        let alike = signing_in(&ceremony);
+        let others = || self.0.iter().filter(|(_, (_, other))| signing_in(other) == alike);
+        if others().count() >= MOST {
+            // Anybody may begin to sign in: the oldest gives way, or strangers would keep everybody out.
+            let oldest = others().min_by_key(|(_, (since, _))| *since).map(|(id, _)| id.clone());
+            let oldest = oldest.filter(|_| alike).ok_or(Failed::new("busy"))?;
+            self.0.remove(&oldest);
         }
         let id = token().ok_or(Failed::new("broken"))?;
         self.0.insert(id.clone(), (now, ceremony));

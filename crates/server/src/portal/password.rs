@@ -15,6 +15,7 @@ use operator::Refusal;
 use operator::password::{Weak, judge};
 use operator::store::Stream;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use wire::Msisdn;
 
 /// Octets of a fresh secret (RFC 4226 §4, R6: 160 bits).
@@ -29,7 +30,18 @@ fn failed(refusal: &Refusal) -> Response {
     to("/security?said=failed")
 }
 
-/// Argon2id with its recommended parameters, away from the threads that answer.
+/// Hashes at once, each of 19 MiB, and those that may wait: anybody can ask for one.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
+static WAITING: Semaphore = Semaphore::const_new(32);
+
+/// Work away from the threads that answer; `None` if too many ask for it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let _place = WAITING.try_acquire().ok()?;
+    let _turn = AT_ONCE.acquire().await.ok()?;
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// Argon2id with its recommended parameters.
 async fn hash(password: String) -> Option<String> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).ok()?;
@@ -37,15 +49,16 @@ async fn hash(password: String) -> Option<String> {
         let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).ok()?;
         Some(hash.to_string())
     };
-    tokio::task::spawn_blocking(work).await.ok().flatten()
+    apart(work).await.flatten()
 }
 
-async fn is_right(password: String, phc: String) -> bool {
+/// `None` if nobody could look.
+async fn is_right(password: String, phc: String) -> Option<bool> {
     let work = move || {
         let Ok(hash) = PasswordHash::new(&phc) else { return false };
         Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
     };
-    tokio::task::spawn_blocking(work).await.unwrap_or(false)
+    apart(work).await
 }
 
 #[derive(Deserialize)]
@@ -178,13 +191,15 @@ pub(super) async fn sign_in(
     let tried = phc.is_some();
     // Without an account the work is done all the same: how long it takes says nothing.
     let phc = phc.unwrap_or_else(|| NOBODYS.into());
-    let right = is_right(form.password, phc).await && tried;
+    let Some(right) = is_right(form.password, phc).await else { return to(FAILED) };
+    let right = right && tried;
     let (code, mark) = (form.code, visit.mark.clone());
     let outcome = portal.node.run(move |node| {
         let mut account = Account::load(node, &number)?;
         let now = node.now();
         let ok = right && account.take_code(&code, now);
-        if right && !ok {
+        // The holder's own slips, on a device that was here before, are no evidence against the password.
+        if right && !ok && !account.has_device(&visit.mark) {
             account.right_with_wrong_code();
         }
         let new_device = ok && !account.knows_device(&visit.mark);

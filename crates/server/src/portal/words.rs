@@ -112,8 +112,12 @@ pub(super) struct Choice {
 
 /// Another language, and back to the page.
 pub(super) async fn choose(State(_): Shared, Query(choice): Query<Choice>) -> Response {
-    let back =
-        choice.back.filter(|path| path.starts_with('/') && !path.starts_with("//") && !path.contains('\\'));
+    // A path of the portal's own, and nothing that a browser would read as somebody else's address.
+    let own = |path: &String| {
+        let tail = path.strip_prefix('/');
+        tail.is_some_and(|tail| tail.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+    };
+    let back = choice.back.filter(own);
     let back = Redirect::to(back.as_deref().unwrap_or("/"));
     match LANGUAGES.iter().find(|(tag, _)| *tag == choice.to) {
         Some((tag, _)) => {
