@@ -284,6 +284,40 @@ fn a_suspended_line_listens_to_more_than_the_phone_only() {
 }
 
 #[test]
+fn the_phone_alone_gets_past_no_suspension_by_naming_who_set_it() {
+    // The owner suspends at the portal: a desk says so for him. A thief with the phone overrides "the operator".
+    let mut world = World::new(true);
+    world.hold(Who::Desk(0), &[bit::SERVICE]).unwrap();
+    let to = world.card();
+    for change in [world.intent(Change::ClearHolds { bits: vec![bit::SERVICE] }), world.move_to(&to)] {
+        let intent = deed::record::Intent { over: Some(Place::Operator), ..change };
+        let own = Body::Requested { intent: intent.clone() };
+        let proof = world.passkey.prove(&world.deed_id(), world.tip(), &own);
+        assert_eq!(code(world.push(&own, &[proof])), "held");
+        let request = world.request(&intent).unwrap();
+        world.agree(Who::Passkey, request, &intent).unwrap();
+        assert_eq!(code(world.commit_after(request, 4 * DAY)), "held");
+        world.veto(Who::Passkey, request).unwrap();
+    }
+}
+
+#[test]
+fn the_phone_alone_ends_no_better_request_by_naming_an_overridden_place() {
+    let mut world = World::new(true);
+    let (deed_id, to) = (world.deed_id(), world.card());
+    let own = Body::Requested { intent: world.move_to(&to) };
+    let tip = world.tip();
+    let proofs = [world.passkey.prove(&deed_id, tip, &own), world.sheet.prove(&deed_id, tip, &own)];
+    world.push(&own, &proofs).unwrap();
+    let thiefs = deed::record::Intent { over: Some(Place::Operator), ..world.move_to(&to) };
+    let body = Body::Requested { intent: thiefs };
+    let proof = world.passkey.prove(&deed_id, world.tip(), &body);
+    assert_eq!(code(world.push(&body, &[proof])), "rank");
+    let proof = world.sheet.prove(&deed_id, world.tip(), &body);
+    world.push(&body, &[proof]).unwrap();
+}
+
+#[test]
 fn a_hold_forbids_its_kind_until_it_is_lifted() {
     let mut world = World::new(true);
     world.hold(Who::Desk(0), &[bit::MOVE]).unwrap();
@@ -1086,6 +1120,14 @@ fn the_published_vectors_are_what_the_rules_say() {
         (
             "a_suspended_line_listens_to_more_than_the_phone_only",
             a_suspended_line_listens_to_more_than_the_phone_only,
+        ),
+        (
+            "the_phone_alone_gets_past_no_suspension_by_naming_who_set_it",
+            the_phone_alone_gets_past_no_suspension_by_naming_who_set_it,
+        ),
+        (
+            "the_phone_alone_ends_no_better_request_by_naming_an_overridden_place",
+            the_phone_alone_ends_no_better_request_by_naming_an_overridden_place,
         ),
         ("a_hold_forbids_its_kind_until_it_is_lifted", a_hold_forbids_its_kind_until_it_is_lifted),
         (

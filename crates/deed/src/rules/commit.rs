@@ -149,7 +149,7 @@ fn authorised(
     mut backing: Backing,
     probation: bool,
 ) -> Result<(Class, u64), Reason> {
-    let suspended = state.held(bit::SERVICE, live.intent.over);
+    let suspended = state.held(bit::SERVICE, None);
     if suspended && !backing.elsewhere {
         return Err(Reason::Held(bit::SERVICE));
     }

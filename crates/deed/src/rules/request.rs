@@ -154,7 +154,8 @@ pub(super) fn lifts_legal_bit(intent: &Intent) -> bool {
 fn rank_of(state: &State, intent: &Intent, agreed: &Agreed) -> u64 {
     let mature = |known: &crate::state::FactorState| known.mature_at(state.proved_time);
     let backing = backing(state, &agreed.consents, mature);
-    if intent.over.is_some() && backing.class(intent.over).is_some() {
+    // Never for the phone alone: a thief who has it would end the owner's own request by naming an overridden place.
+    if intent.over.is_some() && backing.elsewhere && backing.class(intent.over).is_some() {
         return rank::OVER;
     }
     let people = agreed.consents.iter().any(|(who, _)| match who {
@@ -215,7 +216,8 @@ fn check_holds(state: &State, intent: &Intent, agreed: &Agreed) -> Result<(), Re
             Consenter::Factor(id) => state.factor(id).is_some_and(|f| f.factor.place == Place::Phone),
             _ => false,
         });
-    if only_phone && state.held(bit::SERVICE, intent.over) {
+    // Whoever has the phone could name any place as overridden: a suspension holds against the phone whoever set it.
+    if only_phone && state.held(bit::SERVICE, None) {
         return Err(Reason::Held(bit::SERVICE));
     }
     Ok(())

@@ -606,9 +606,9 @@ def requested(state, seq, head, body, subject, signers):
     consents, possession = agree(state, signers, intent, subject, True)
     forbid(state, intent, subject)
     phone_alone = consents and all(w == "factor" and state.factors[i].record.place == PHONE for w, i in consents)
-    need(not (phone_alone and held(state, SERVICE, intent.over)), "held")
+    need(not (phone_alone and held(state, SERVICE)), "held")
     b = backing(state, consents, state.proved)
-    ranks = [(6, intent.over and class_of(b, intent.over)), (5, b.phone and b.elsewhere), (4, b.elsewhere),
+    ranks = [(6, intent.over and b.elsewhere and class_of(b, intent.over)), (5, b.phone and b.elsewhere), (4, b.elsewhere),
              (3, b.phone), (2, b.people), (1, True)]
     rank = next(rank for rank, reached in ranks if reached)
     need(state.live is None or state.live.rank < rank, "rank")
@@ -723,7 +723,7 @@ def commit(manifest, policy, state, seq, body, service):
 
 def wait_of(manifest, policy, state, live, body, b, early):
     """How long the request must wait, if its counted consents reach a class at all."""
-    intent, suspended = live.intent, held(state, SERVICE, live.intent.over)
+    intent, suspended = live.intent, held(state, SERVICE)
     probation = state.source != 1
     need(body.origin == b"" or probation, "log")
     if body.origin:
