@@ -26,6 +26,9 @@ pub struct NumberView {
     pub head: String,
     /// The live request.
     pub live: Option<LiveView>,
+    /// Names of the stand-by cards that sleep.
+    #[serde(default)]
+    pub sleeping: Vec<String>,
     /// Hold bits that stand.
     pub holds: Vec<u64>,
     /// The owner's keys.
@@ -126,6 +129,7 @@ impl NumberView {
             seq: state.seq(),
             head: hex::encode(state.head()),
             live: state.live.as_ref().map(|l| LiveView::of(l, ready_at)),
+            sleeping: state.slots.iter().filter(|s| s.dormant).map(|s| hex::encode(s.card.id().0)).collect(),
             holds: state.standing_holds(),
             factors: factors(state),
             served: served.into(),

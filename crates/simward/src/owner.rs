@@ -188,14 +188,6 @@ impl Owner {
             let path = folder.join(name);
             write_private(&path, text.as_bytes()).map_err(|e| OwnerError::Io(path, e))
         };
-        let receipt = ReceiptText {
-            number: number.to_string(),
-            deed_id: hex::encode(self.receipt.deed_id),
-            root_digest: hex::encode(self.receipt.root_digest),
-            watch_key: hex::encode(self.receipt.watch_key.danger_expose()),
-            seq: self.receipt.seq,
-            head: hex::encode(self.receipt.head),
-        };
         let passkey = PasskeyText {
             scalar: hex::encode(self.passkey.scalar().danger_expose()),
             credential_id: hex::encode(self.passkey.cred_id()),
@@ -207,7 +199,30 @@ impl Owner {
         };
         write("passkey.key", text(toml::to_string(&passkey))?)?;
         write("sheet.txt", self.sheet_text(number))?;
-        write("receipt.toml", text(toml::to_string(&receipt))?)
+        self.save_receipt(folder, number)
+    }
+
+    /// Writes the receipt, over an older one.
+    pub(crate) fn save_receipt(&self, folder: &Path, number: &Msisdn) -> Result<(), OwnerError> {
+        let receipt = ReceiptText {
+            number: number.to_string(),
+            deed_id: hex::encode(self.receipt.deed_id),
+            root_digest: hex::encode(self.receipt.root_digest),
+            watch_key: hex::encode(self.receipt.watch_key.danger_expose()),
+            seq: self.receipt.seq,
+            head: hex::encode(self.receipt.head),
+        };
+        let text =
+            toml::to_string(&receipt).map_err(|e| OwnerError::Damaged(folder.into(), e.to_string()))?;
+        let path = folder.join("receipt.toml");
+        write_private(&path, text.as_bytes()).map_err(|e| OwnerError::Io(path, e))
+    }
+
+    /// Removes keys by which nothing lives.
+    pub(crate) fn forget(folder: &Path) {
+        for name in ["passkey.key", "sheet.txt", "receipt.toml"] {
+            let _ = std::fs::remove_file(folder.join(name));
+        }
     }
 
     /// Makes the folder, if no owner is in it.

@@ -342,6 +342,11 @@ pub(crate) fn run(args: &Args) -> Result<(), PhoneError> {
     outcome?
 }
 
+/// What a stranger wrote moves no cursor and forges no line.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 fn on(args: &Args, card: &mut Terminal<'_>) -> Result<(), PhoneError> {
     let imsi = imsi_of(card)?.ok_or(PhoneError::RefusedByCard(0x6982))?;
     let mut radio = Radio::tune(&args.data.join("radio.sock"))?;
@@ -362,7 +367,8 @@ fn on(args: &Args, card: &mut Terminal<'_>) -> Result<(), PhoneError> {
         if let Some(incoming) = radio.message(card, Duration::from_millis(200))? {
             match incoming {
                 Incoming::Text(deliver) => {
-                    println!("{}: {}", deliver.originator, deliver.user_data.text().unwrap_or_default());
+                    let text = deliver.user_data.text().unwrap_or_default();
+                    println!("{}: {}", plain(&deliver.originator.to_string()), plain(&text));
                 }
                 Incoming::ForTheCard(status) => println!("a message for the card itself: {status}"),
             }

@@ -4,6 +4,7 @@ use super::CardError;
 use super::contact::contact_number;
 use super::secret_input::PIN;
 use super::terminal::{Selected, Terminal, TerminalError, Where};
+use crate::phone::plain;
 use ::card::Code;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -326,9 +327,8 @@ fn messages(terminal: &mut Terminal<'_>, out: &mut String) -> Result<(), Termina
             let parts = message.parts.iter().map(|p| p.text().unwrap_or_else(|| "[data]".to_owned()));
             format!("[parts missing] {}", parts.collect::<Vec<_>>().join(" … "))
         });
-        // What a stranger wrote moves no cursor and forges no line.
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let _ = writeln!(out, "  {:>3}  {}\n       {text}", numbers.join("+"), message.head);
+        let (head, text) = (plain(&message.head), plain(&text));
+        let _ = writeln!(out, "  {:>3}  {head}\n       {text}", numbers.join("+"));
     }
     Ok(())
 }

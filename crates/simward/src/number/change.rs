@@ -63,9 +63,10 @@ pub(super) fn ask_at_desk(at: &Where, profile: &Path) -> Result<(), NumberError>
     must_not_exist(profile)?;
     let api = Api::of_folder(&at.data)?;
     let (card, card_profile) = draw(&api, &at.number, &mut seeded()?)?;
-    ask(&api, &at.number, &api.desk, &card)?;
+    // The card first: the owner may agree before this command has ended.
     crate::card::profile::save(profile, &card_profile)
         .map_err(|e| NumberError::File(profile.display().to_string(), e))?;
+    ask(&api, &at.number, &api.desk, &card)?;
     println!("asked for: +{} to the card {} (test deed)", at.number, profile.display());
     println!("the owner is told, and agrees or stops it on the move page");
     Ok(())

@@ -12,6 +12,7 @@ use deed::record::Card;
 use keys::Secret;
 use keys::ota::OtaKeys;
 use rand_core::CryptoRng;
+use server::deployment::write_private;
 use server::view::{ChangedView, CodeView, DrawBody, DrawnView, InviteBody, ManifestView, StatementBody};
 use std::path::Path;
 use wire::Msisdn;
@@ -21,10 +22,22 @@ pub(super) fn issue(at: &Where, profile: &Path, owner: &Path) -> Result<(), Numb
     Owner::must_be_new(owner)?;
     let api = Api::of_folder(&at.data)?;
     let mut rng = seeded()?;
-    let (saved, card_profile) = issue_to(&api, &at.number, &mut rng)?;
-    crate::card::profile::save(profile, &card_profile)
+    let prepared = prepare(&api, &at.number, &mut rng)?;
+    // On disk before the number lives: a number whose keys nobody has could never be moved again, nor issued anew.
+    save_profile(profile, &prepared.profile)?;
+    prepared.owner.save(owner, &at.number)?;
+    let (saved, card_profile) = match issue_prepared(&api, prepared) {
+        Err(NumberError::Api(refused @ ApiError::Refused { .. })) => {
+            // Nothing lives by these keys.
+            let _ = std::fs::remove_file(profile);
+            Owner::forget(owner);
+            return Err(refused.into());
+        }
+        issued => issued?,
+    };
+    saved.save_receipt(owner, &at.number)?;
+    write_private(profile, crate::card::profile::to_toml(&card_profile).as_bytes())
         .map_err(|e| NumberError::File(profile.display().to_string(), e))?;
-    saved.save(owner, &at.number)?;
     println!("+{} is issued (test deed)", at.number);
     println!("  card     {}  ICCID {}", profile.display(), card_profile.iccid);
     println!("  owner    {}  deed {}", owner.display(), hex::encode(saved.receipt.deed_id));
@@ -37,12 +50,33 @@ fn text_of(code: &Code) -> String {
     code.danger_expose().iter().filter(|b| b.is_ascii_digit()).map(|b| char::from(*b)).collect()
 }
 
+fn save_profile(path: &Path, profile: &Profile) -> Result<(), NumberError> {
+    crate::card::profile::save(path, profile).map_err(|e| NumberError::File(path.display().to_string(), e))
+}
+
 /// Issues a number to a new owner.
 pub(crate) fn issue_to(
     api: &Api,
     number: &Msisdn,
     rng: &mut impl CryptoRng,
 ) -> Result<(Owner, Profile), NumberError> {
+    issue_prepared(api, prepare(api, number, rng)?)
+}
+
+/// All that a number's first event needs, and whose keys it is signed with.
+struct Prepared {
+    /// The receipt in it names no deed yet.
+    owner: Owner,
+    profile: Profile,
+    first: StatementBody,
+}
+
+fn digest(text: &str) -> Result<[u8; 32], ApiError> {
+    let bytes = hex::decode(text).ok().and_then(|b| b.try_into().ok());
+    bytes.ok_or_else(|| ApiError::Answer("a digest that is none".into()))
+}
+
+fn prepare(api: &Api, number: &Msisdn, rng: &mut impl CryptoRng) -> Result<Prepared, NumberError> {
     let (card, profile) = draw(api, number, rng)?;
     let (view, newest) = manifest(api)?;
     let site = newest.sites.first().ok_or_else(|| ApiError::Answer("a manifest without a site".into()))?;
@@ -62,22 +96,19 @@ pub(crate) fn issue_to(
         })
     });
     let proofs = proofs.iter().map(|proof| hex::encode(proof.encode())).collect();
-    let body = StatementBody { kind: 0, body: hex::encode(body.encode()), proofs };
-    let issued: ChangedView = api.post("/v1/numbers", &api.desk, &body)?;
-    let digest = |text: &str| -> Result<[u8; 32], ApiError> {
-        let bytes = hex::decode(text).ok().and_then(|b| b.try_into().ok());
-        bytes.ok_or_else(|| ApiError::Answer("a digest that is none".into()))
-    };
-    let receipt = Receipt {
-        deed_id: digest(&issued.deed_id)?,
-        root_digest: digest(&view.root_digest)?,
-        watch_key,
-        seq: issued.seq,
-        head: digest(&issued.head)?,
-    };
-    let profile = Profile { deed_id: Some(receipt.deed_id), ..profile };
+    let first = StatementBody { kind: 0, body: hex::encode(body.encode()), proofs };
+    let root_digest = digest(&view.root_digest)?;
+    let receipt = Receipt { deed_id: [0; 32], root_digest, watch_key, seq: 0, head: [0; 32] };
     let FreshKeys { passkey, code, hold } = keys;
-    Ok((Owner { receipt, passkey, code, hold: Some(hold) }, profile))
+    Ok(Prepared { owner: Owner { receipt, passkey, code, hold: Some(hold) }, profile, first })
+}
+
+fn issue_prepared(api: &Api, prepared: Prepared) -> Result<(Owner, Profile), NumberError> {
+    let Prepared { mut owner, profile, first } = prepared;
+    let issued: ChangedView = api.post("/v1/numbers", &api.desk, &first)?;
+    let (deed_id, head) = (digest(&issued.deed_id)?, digest(&issued.head)?);
+    owner.receipt = Receipt { deed_id, seq: issued.seq, head, ..owner.receipt };
+    Ok((owner, Profile { deed_id: Some(deed_id), ..profile }))
 }
 
 /// The node's newest manifest, and what it says beside it.
@@ -98,9 +129,8 @@ pub(super) fn invite(at: &Where, profile: &Path) -> Result<(), NumberError> {
     let (_, newest) = manifest(&api)?;
     let origin = move_origin(&newest)?;
     let body = InviteBody { number: at.number.to_string(), card: hex::encode(card.encode()) };
+    save_profile(profile, &card_profile)?;
     let CodeView { code } = api.post("/v1/invitations", &api.desk, &body)?;
-    crate::card::profile::save(profile, &card_profile)
-        .map_err(|e| NumberError::File(profile.display().to_string(), e))?;
     println!("+{} waits for its owner (test deed)", at.number);
     println!("  card     {}  ICCID {}", profile.display(), card_profile.iccid);
     println!("  PIN      {}   (printed once; it also stands in the profile)", text_of(&card_profile.pin));

@@ -5,6 +5,7 @@ use crate::api::{Api, ApiError};
 use crate::owner::Owner;
 use deed::event::{Body, Event};
 use deed::history::History;
+use server::deployment::write_private;
 use server::view::HappenedView;
 use std::path::Path;
 
@@ -54,7 +55,7 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
     Ok(())
 }
 
-fn date(at: u64) -> String {
+pub(super) fn date(at: u64) -> String {
     let time = i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
     time.map(|time| time.to_string()).unwrap_or_default()
 }
@@ -75,8 +76,11 @@ pub(super) fn history(at: &Where, owner: &Path, export: Option<&Path>) -> Result
     let token = token_of(&Owner::load(owner)?);
     let bytes = api.get_bytes(&format!("/v1/numbers/{}/history", at.number), &token)?;
     if let Some(path) = export {
-        std::fs::write(path, &bytes).map_err(|e| NumberError::File(path.display().to_string(), e))?;
+        write_private(path, &bytes).map_err(|e| NumberError::File(path.display().to_string(), e))?;
         println!("{} bytes written to {}; check them with `simward verify`", bytes.len(), path.display());
+        println!(
+            "keep it to yourself: whoever has it can read the number's log and invite a browser to its portal"
+        );
         return Ok(());
     }
     let history = History::decode(&bytes).map_err(|e| ApiError::Answer(e.to_string()))?;

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// How long a request stays open.
 const OPEN_FOR: u64 = 20 * 86_400;
+/// And one for a further key: it is born when its request would have ended, and grown up a week later.
+const OPEN_FOR_A_KEY: u64 = 3 * 86_400;
 /// How often it is looked whether a request is done.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -35,12 +37,13 @@ pub(crate) fn propose(
     card: Option<CardSigner<'_>>,
     new_factor: Option<&mut dyn SignStatement>,
 ) -> Result<ChangedView, NumberError> {
+    let open_for = if matches!(change, Change::AddFactor { .. }) { OPEN_FOR_A_KEY } else { OPEN_FOR };
     let body = Body::Requested {
         intent: Intent {
             change,
             number: number.number.parse().map_err(|_| ApiError::Answer("a number that is none".into()))?,
             not_before: number.witnessed,
-            expiry: number.witnessed + OPEN_FOR,
+            expiry: number.witnessed + open_for,
             over: None,
         },
     };
@@ -139,7 +142,8 @@ pub(super) fn stand_by(
     println!("keep it apart from the recovery sheet: whoever has both can wake it");
     waiting(wait);
     if wait {
-        wait_for(&api, at, &token, |now| now.live.is_none())?;
+        let id = hex::encode(card.id().0);
+        wait_for(&api, at, &token, |now| now.sleeping.contains(&id))?;
         println!("authorised: it sleeps until it is woken");
     }
     Ok(())
@@ -224,7 +228,9 @@ pub(super) fn new_sheet(at: &Where, folder: &Path, with: With, wait: bool) -> Re
         folder.join("new-sheet.txt").display(),
         super::change::name(with)
     );
-    println!("it can stop changes at once, and agrees to them a week after it is in the deed");
+    let grown_up = super::look::date(now.witnessed + OPEN_FOR_A_KEY + deed::wait::MATURE_AFTER);
+    println!("it can stop changes as soon as it is in the deed, and agrees to them from {grown_up} on");
+    println!("until then keep the old sheet, too");
     waiting(wait);
     if wait {
         wait_for(&api, at, &token, |now| now.factors.iter().any(|factor| factor.id == id))?;
