@@ -217,6 +217,20 @@ impl State {
         usize::try_from(bit).ok().and_then(|b| self.holds.get(b)).is_some_and(|set| set & !ignored != 0)
     }
 
+    /// Whether a suspension stands against the phone alone: it does whoever set it. Only where the owner has no key elsewhere
+    /// that could still agree does a request over the operator get past what the operator alone has set: a desk must not
+    /// darken a line for good.
+    pub(crate) fn suspended_against_phone(&self, over: Option<Place>) -> bool {
+        let able = |known: &FactorState| {
+            known.factor.place == Place::Elsewhere
+                && known.factor.consents()
+                && !known.spent
+                && !known.silenced_consent
+        };
+        let stuck = over == Some(Place::Operator) && !self.factors.iter().any(able);
+        self.held(bit::SERVICE, over.filter(|_| stuck))
+    }
+
     /// Whether a hold bit stands from a place.
     pub fn held_from(&self, bit: u64, place: Place) -> bool {
         usize::try_from(bit).ok().and_then(|b| self.holds.get(b)).is_some_and(|set| set & place.bit() != 0)

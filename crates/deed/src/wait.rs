@@ -18,6 +18,8 @@ pub const LONGEST_REQUEST: u64 = 30 * DAY;
 pub const LATEST_COMMIT: u64 = DAY;
 /// How long the replaced card stays in reserve, so that the change can be undone by an ordinary request.
 pub const RESERVE: u64 = 72 * HOUR;
+/// What the phone alone waits to get past a suspension that the operator alone has set.
+pub(crate) const PAST_A_SUSPENSION: u64 = 7 * DAY;
 /// A closing whose leaf is not logged within this ends the request.
 pub const CLOSING: u64 = 15 * MINUTE;
 

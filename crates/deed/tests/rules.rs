@@ -302,6 +302,44 @@ fn the_phone_alone_gets_past_no_suspension_by_naming_who_set_it() {
 }
 
 #[test]
+fn a_desk_darkens_no_line_for_good_whose_owner_has_only_the_phone_left() {
+    let mut world = World::new(true);
+    let (_, _, request) = world.asked_and_agreed(&[Who::Passkey, Who::Sheet]);
+    world.commit_after(request, 15 * MINUTE).unwrap();
+    world.hold(Who::Desk(0), &[bit::SERVICE]).unwrap();
+    let clear = world.intent(Change::ClearHolds { bits: vec![bit::SERVICE] });
+    let request = world.request(&clear).unwrap();
+    world.agree(Who::Passkey, request, &clear).unwrap();
+    assert_eq!(code(world.commit_after(request, 8 * DAY)), "held", "not without saying whom it overrides");
+    world.veto(Who::Passkey, request).unwrap();
+    let (not_before, expiry) = (world.now, world.now + 20 * DAY);
+    let intent = deed::record::Intent { over: Some(Place::Operator), not_before, expiry, ..clear };
+    let request = world.request(&intent).unwrap();
+    world.agree(Who::Passkey, request, &intent).unwrap();
+    assert_eq!(code(world.commit_after(request, 7 * DAY - 1)), "wait");
+    world.commit_after(request, 7 * DAY).unwrap();
+    assert_eq!(world.state().standing_holds(), Vec::<u64>::new());
+    // What the owner's own hold code suspended, the phone alone does not lift by that.
+    world.hold(Who::HoldCode, &[bit::SERVICE]).unwrap();
+    let intent = deed::record::Intent { not_before: world.now, expiry: world.now + 20 * DAY, ..intent };
+    let request = world.request(&intent).unwrap();
+    world.agree(Who::Passkey, request, &intent).unwrap();
+    assert_eq!(code(world.commit_after(request, 8 * DAY)), "held");
+}
+
+#[test]
+fn a_stolen_sheet_lifts_a_lock_or_moves_the_number_and_not_both() {
+    let mut world = World::new(true);
+    world.hold(Who::Passkey, &[bit::MOVE]).unwrap();
+    let clear = world.intent(Change::ClearHolds { bits: vec![bit::MOVE] });
+    let request = world.request(&clear).unwrap();
+    world.agree(Who::Sheet, request, &clear).unwrap();
+    world.commit_after(request, HOUR).unwrap();
+    let (_, intent, request) = world.asked_and_agreed(&[]);
+    assert_eq!(code(world.agree(Who::Sheet, request, &intent)), "spent");
+}
+
+#[test]
 fn the_phone_alone_ends_no_better_request_by_naming_an_overridden_place() {
     let mut world = World::new(true);
     let (deed_id, to) = (world.deed_id(), world.card());
@@ -1124,6 +1162,14 @@ fn the_published_vectors_are_what_the_rules_say() {
         (
             "the_phone_alone_gets_past_no_suspension_by_naming_who_set_it",
             the_phone_alone_gets_past_no_suspension_by_naming_who_set_it,
+        ),
+        (
+            "a_desk_darkens_no_line_for_good_whose_owner_has_only_the_phone_left",
+            a_desk_darkens_no_line_for_good_whose_owner_has_only_the_phone_left,
+        ),
+        (
+            "a_stolen_sheet_lifts_a_lock_or_moves_the_number_and_not_both",
+            a_stolen_sheet_lifts_a_lock_or_moves_the_number_and_not_both,
         ),
         (
             "the_phone_alone_ends_no_better_request_by_naming_an_overridden_place",

@@ -69,6 +69,14 @@ export const follow = async (history, receipt) => {
   return { number, cards, live, seq: seq - 1, head: previous };
 };
 
+/** Event 0 of a history: the deed's name, and the bytes that were signed. Nobody has compared them yet. */
+export const first = async (history) => {
+  const [, , , events] = decode(history);
+  const [bytes] = events[0];
+  const [, , , , , type, body] = decode(bytes);
+  return { deedId: await labelled("simward.deed.event.1", bytes), type, body: encode(body) };
+};
+
 const [MOVE, ADD, CLEAR, ADD_FACTOR, WAKE] = [1, 2, 4, 5, 13];
 
 const ends = ([kind], bits) => bits.includes(7) || bits.includes(8) || ([MOVE, WAKE].includes(kind) && bits.includes(0));
@@ -83,10 +91,14 @@ const after = (cards, [kind, , slot, , subject]) => {
 };
 
 /** An intent in plain parts, each read from the bytes that will be signed. */
-export const describe = ([kind, number, slot, from, subject, notBefore, expiry, over, flags], cards) => {
+export const describe = async ([kind, number, slot, from, subject, notBefore, expiry, over, flags], cards) => {
   const old = [MOVE, WAKE].includes(kind) ? cards.find((card) => card.slot === (kind === WAKE ? 0 : slot)) : null;
   const card = [MOVE, ADD, WAKE].includes(kind) ? decode(subject) : null;
   const bits = kind === CLEAR ? decode(subject) : null;
   const factor = kind === ADD_FACTOR ? decode(subject) : null;
+  // The card now, as the history has it, must be the card that the signed bytes name.
+  if ([MOVE, WAKE].includes(kind) && !(old && equal(await cardId(encode(old.card)), from))) {
+    throw new Error("the request names another card than the number is on");
+  }
   return { kind, number, slot, from, old: old?.card ?? null, card, bits, factor, notBefore, expiry, over, flags };
 };

@@ -97,6 +97,21 @@ const follow = async (receipt) => {
 
 // -- Making a number one's own ----------------------------------------------------------------------------------------
 
+const PENDING = "simward.pending";
+
+/** A number that was signed for is one's own once the node's history begins with the very bytes that were signed. */
+const confirm = async (pending) => {
+  const token = await deed.readerToken(unhex(pending.watch_key));
+  const answer = await ask(`/v1/numbers/${pending.number}/history`, { token });
+  const first = await deed.first(new Uint8Array(await answer.arrayBuffer()));
+  if (first.type !== deed.ISSUED || hex(first.body) !== pending.body) throw new Error(words.otherDeed);
+  const { body, ...kept } = pending;
+  const receipt = { ...kept, deed_id: hex(first.deedId), seq: 0, head: hex(first.deedId) };
+  keep(receipt);
+  localStorage.removeItem(PENDING);
+  return receipt;
+};
+
 const begin = async (code) => {
   const invitation = await (await ask(`/v1/invitations/${code}`)).json();
   const { number } = invitation;
@@ -107,7 +122,9 @@ const begin = async (code) => {
       el("h3", {}, name), el("p", { class: "code", "data-code": name === words.moveCode ? "move" : "hold" }, keys.grouped(value)),
       p(why));
   const last = el("input", { id: "last", type: "text", autocomplete: "off", spellcheck: "false", maxlength: "8" });
+  const [, iccid, imsi] = decode(unhex(invitation.card));
   const third = el("section", { hidden: true }, el("h2", {}, words.stepSign), p(words.stepSignWhy),
+    list([[words.fields.number, `+${number}`], [words.fields.first, `ICCID ${iccid}`], [words.fields.firstImsi, imsi]]),
     row(button(words.sign, "go", () => sign())));
   const second = el("section", { hidden: true },
     el("h2", {}, words.stepSheet), p(words.stepSheetWhy),
@@ -138,13 +155,14 @@ const begin = async (code) => {
     ];
     const proofs = await Promise.all(
       factors.map(async (factor, i) => deed.proof(await deed.factorId(factor), nothing, evidence[i])));
-    const answer = await ask(`/v1/invitations/${code}`, { body: statement(deed.ISSUED, body, proofs) });
-    const issued = await answer.json();
-    const receipt = {
-      number, deed_id: issued.deed_id, root_digest: invitation.root_digest, watch_key: hex(watchKey),
-      seq: issued.seq, head: issued.head, credential_id: hex(made.credentialId), passkey: hex(encode(made.factor)),
+    const pending = {
+      number, root_digest: invitation.root_digest, watch_key: hex(watchKey),
+      credential_id: hex(made.credentialId), passkey: hex(encode(made.factor)), body: hex(body),
     };
-    keep(receipt);
+    // Kept before it is sent: should the answer be lost, the number is still one's own.
+    localStorage.setItem(PENDING, JSON.stringify(pending));
+    await ask(`/v1/invitations/${code}`, { body: statement(deed.ISSUED, body, proofs) });
+    const receipt = await confirm(pending);
     history.replaceState(null, "", location.pathname);
     done(receipt);
   };
@@ -197,7 +215,11 @@ const rows = (intent) => {
   }
   if (intent.old) pairs.push([f.lost, intent.flags & 1 ? words.lost : words.kept]);
   if (intent.bits) pairs.push([f.bits, intent.bits.map((bit) => words.bit[bit]).join(" · ")]);
-  if (intent.factor) pairs.push([f.factor, hex(intent.factor[3]).slice(0, 16)]);
+  if (intent.factor) {
+    const [purpose, place, , key] = intent.factor;
+    pairs.push([f.factor, hex(key).slice(-32)], [f.can, words.can(purpose)], [f.place, words.places[place] ?? String(place)]);
+  }
+  if (intent.over) pairs.push([f.over, words.places[intent.over] ?? String(intent.over)]);
   return [...pairs, [f.until, time(intent.expiry)]];
 };
 
@@ -239,7 +261,7 @@ const number = async (kept) => {
     say(words.approved);
   };
   show(title, el("h2", {}, words.pendingTitle), p(words.pendingWhy),
-    el("div", { class: "card", id: "intent" }, list(rows(deed.describe(intent, now.cards)))),
+    el("div", { class: "card", id: "intent" }, list(rows(await deed.describe(intent, now.cards)))),
     row(button(words.stop, "stop", async () => {
       const veto = encode([head, 1]);
       const changed = await withPasskey(deed.VETOED, veto);
@@ -289,7 +311,8 @@ const hold = () => {
       const message = deed.message(deedId, asOf, deed.HELD, body);
       const proof = [id, asOf.seq, asOf.head, await keys.holdEvidence(key, message)];
       const objection = encode([1, deedId, deed.HELD, decode(body), proof]);
-      await ask("/v1/objections", { body: { objection: hex(objection) } });
+      const receipt = await (await ask("/v1/objections", { body: { objection: hex(objection) } })).json();
+      if (!receipt.in_time) throw new Error(words.notSuspended);
       heldAfter = Math.round(performance.now() - started);
       held();
     })));
@@ -305,6 +328,12 @@ const choose = async () => {
   other.setAttribute("aria-label", words.other);
   document.getElementById("footer").replaceChildren(p(words.footer));
   const wanted = new URLSearchParams(location.hash.slice(1));
+  const pending = JSON.parse(localStorage.getItem(PENDING) ?? "null");
+  if (pending) {
+    // Signed for before, and the answer was lost; if it never arrived, there is nothing to be confirmed.
+    const confirmed = await confirm(pending).catch(() => null);
+    if (confirmed) return done(confirmed);
+  }
   const known = Object.values(receipts());
   try {
     if (wanted.has("begin")) await begin(wanted.get("begin"));

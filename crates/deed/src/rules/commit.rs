@@ -12,7 +12,7 @@ use crate::log::proof::{LoggedLeaf, TlogProof};
 use crate::manifest::Manifest;
 use crate::record::{Card, Change, FactorId, FactorKey};
 use crate::state::{Consenter, FactorState, Live, Moved, Slot, State, bit};
-use crate::wait::{PROBATION, wait};
+use crate::wait::{PAST_A_SUSPENSION, PROBATION, wait};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use keys::sign::Verifier;
@@ -80,10 +80,15 @@ pub(super) fn committed(
     Ok(state)
 }
 
-/// Whether a change uses up the recovery sheets that it counts. Lifting a hold and waking a card do not: both bring the
-/// line to a card that is in the deed already, and whoever has just been robbed must not be left without a key.
-const fn spends(change: &Change) -> bool {
-    !matches!(change, Change::ClearHolds { .. } | Change::Wake { .. })
+/// Whether a change uses up the recovery sheets that it counts. Resuming and waking a card do not: both bring the line to
+/// a card that is in the deed already, and whoever has just been robbed must not be left without a key. Lifting a lock does:
+/// a stolen sheet lifts it or moves the number, not both.
+fn spends(change: &Change) -> bool {
+    match change {
+        Change::ClearHolds { bits } => !matches!(bits.as_slice(), [bit::SERVICE | bit::LEGAL]),
+        Change::Wake { .. } => false,
+        _ => true,
+    }
 }
 
 fn log(error: crate::log::LogError) -> Reason {
@@ -150,7 +155,7 @@ fn authorised(
     probation: bool,
 ) -> Result<(Class, u64), Reason> {
     let suspended = state.held(bit::SERVICE, None);
-    if suspended && !backing.elsewhere {
+    if !backing.elsewhere && state.suspended_against_phone(live.intent.over) {
         return Err(Reason::Held(bit::SERVICE));
     }
     if probation && backing.phone && backing.elsewhere {
@@ -159,7 +164,10 @@ fn authorised(
     if matches!(live.intent.change, Change::AddFactor { .. }) && !live.possession {
         return Err(Reason::Missing("the new factor's proof that its owner has it"));
     }
-    let (class, class_wait) = backing.class(live.intent.over).ok_or(Reason::Class)?;
+    let (class, mut class_wait) = backing.class(live.intent.over).ok_or(Reason::Class)?;
+    if suspended && !backing.elsewhere && live.intent.over.is_some() {
+        class_wait = Some(PAST_A_SUSPENSION);
+    }
     Ok((class, wait(manifest, &live.intent.change, class, class_wait, backing, suspended)))
 }
 

@@ -216,8 +216,7 @@ fn check_holds(state: &State, intent: &Intent, agreed: &Agreed) -> Result<(), Re
             Consenter::Factor(id) => state.factor(id).is_some_and(|f| f.factor.place == Place::Phone),
             _ => false,
         });
-    // Whoever has the phone could name any place as overridden: a suspension holds against the phone whoever set it.
-    if only_phone && state.held(bit::SERVICE, None) {
+    if only_phone && state.suspended_against_phone(intent.over) {
         return Err(Reason::Held(bit::SERVICE));
     }
     Ok(())

@@ -530,6 +530,12 @@ def forbid(state, intent, subject):
     need(bit is None or not held(state, bit, intent.over), "held")
 
 
+def suspended_against_phone(state, over):
+    """Whether bit 7 stands against place 1 alone: from any place, or, where the owner has no key elsewhere, past `over` 4."""
+    elsewhere = [f for f in state.factors.values() if f.record.place == 2 and may_consent(f)]
+    return held(state, SERVICE, over if over == OPERATOR and not elsewhere else 0)
+
+
 def not_before_objection(state, signers, over):
     for s in signers:
         need(all(s.seq >= seq for place, seq in state.objected.items() if place != over), "stale")
@@ -606,7 +612,7 @@ def requested(state, seq, head, body, subject, signers):
     consents, possession = agree(state, signers, intent, subject, True)
     forbid(state, intent, subject)
     phone_alone = consents and all(w == "factor" and state.factors[i].record.place == PHONE for w, i in consents)
-    need(not (phone_alone and held(state, SERVICE)), "held")
+    need(not (phone_alone and suspended_against_phone(state, intent.over)), "held")
     b = backing(state, consents, state.proved)
     ranks = [(6, intent.over and b.elsewhere and class_of(b, intent.over)), (5, b.phone and b.elsewhere), (4, b.elsewhere),
              (3, b.phone), (2, b.people), (1, True)]
@@ -716,7 +722,7 @@ def commit(manifest, policy, state, seq, body, service):
             state.holds[bit], state.lifted[bit] = set(), seq
     else:
         state.factors[factor_id(subject)] = new_factor(subject, intent.expiry, live.possession, seq)
-    for factor in [] if intent.kind in (4, 13) else b.factors:
+    for factor in [] if intent.kind == 13 or intent.kind == 4 and list(subject) in ([7], [8]) else b.factors:
         factor.spent |= factor.record.suite == 4
     state.live, state.proved = None, max(state.proved, ready)
 
@@ -728,13 +734,15 @@ def wait_of(manifest, policy, state, live, body, b, early):
     need(body.origin == b"" or probation, "log")
     if body.origin:
         probation = early.still < check_tlog_proof(policy, body.origin, state, 1).by + 30 * DAY
-    need(b.elsewhere or not suspended, "held")
+    need(b.elsewhere or not suspended_against_phone(state, intent.over), "held")
     need(intent.kind != 5 or live.possession is not None, "missing")
     if probation and b.phone:
         b.elsewhere = False
     reached = class_of(b, intent.over)
     need(reached, "class")
     name, floor = reached
+    if suspended and not b.elsewhere and intent.over:
+        floor = 7 * 24 * HOUR
     if name == "A":
         floor = 15 * MINUTE
     elif name == "B":
