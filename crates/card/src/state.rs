@@ -131,7 +131,7 @@ impl State {
 
     /// The whole state as a record.
     pub(crate) fn snapshot(&self) -> Plain {
-        let size = 512 + self.files.iter().map(|(_, bytes)| bytes.len() + 3).sum::<usize>();
+        let size = 768 + self.files.iter().map(|(_, bytes)| bytes.len() + 3).sum::<usize>();
         // Room for all of it at once: a vector that grows leaves copies of K behind.
         let mut out = Plain::new(Vec::with_capacity(size));
         out.push(FORMAT);
@@ -166,6 +166,7 @@ impl State {
             out.extend_from_slice(&counter.to_be_bytes());
             out.push(*left);
         }
+        debug_assert!(out.len() <= size, "it grew, and left a copy behind");
         out
     }
 

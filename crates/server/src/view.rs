@@ -105,6 +105,9 @@ pub struct FactorView {
     pub place: u64,
     /// A recovery sheet that has been used.
     pub spent: bool,
+    /// Whether it may agree to nothing any more.
+    #[serde(default)]
+    pub silenced: bool,
 }
 
 /// What a single-process test deployment cannot promise.
@@ -161,6 +164,7 @@ fn factors(state: &State) -> Vec<FactorView> {
         id: hex::encode(f.id.0),
         place: f.factor.place.number(),
         spent: f.spent,
+        silenced: f.silenced_consent,
     };
     state.factors.iter().map(view).collect()
 }

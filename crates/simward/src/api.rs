@@ -34,6 +34,11 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
+    /// Whether nothing was done, for certain.
+    pub(crate) fn is_certain(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code != "broken" && code != "http")
+    }
+
     /// The short name of a refusal.
     pub(crate) fn code(&self) -> &str {
         match self {

@@ -144,7 +144,9 @@ fn content(
         "EF.IMSI" => terminal
             .read_binary(file.size)?
             .map(|b| bcd_digits(b.get(1..).unwrap_or_default()).chars().skip(1).collect()),
-        "EF.SPN" => terminal.read_binary(file.size)?.map(|b| read_name(b.get(1..).unwrap_or_default())),
+        "EF.SPN" => {
+            terminal.read_binary(file.size)?.map(|b| plain(&read_name(b.get(1..).unwrap_or_default())))
+        }
         "EF.MSISDN" => {
             let record = terminal.read_record(1, file.record.unwrap_or_default())?;
             record.and_then(|r| Contact::parse(&r).ok().flatten()).map(|c| contact_number(&c))
@@ -256,7 +258,7 @@ fn contacts(terminal: &mut Terminal<'_>, out: &mut String) -> Result<(), Termina
     let _ = writeln!(out, "\ncontacts: {} of {}", used.len(), records.len());
     for (number, record) in used {
         let line = match Contact::parse(record) {
-            Ok(Some(contact)) => format!("{}  {}", contact.name, contact_number(&contact)),
+            Ok(Some(contact)) => format!("{}  {}", plain(&contact.name), contact_number(&contact)),
             _ => "not a contact".to_owned(),
         };
         let _ = writeln!(out, "  {number:>3}  {line}");

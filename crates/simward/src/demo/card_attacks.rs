@@ -8,6 +8,7 @@ use super::report::Attack;
 use crate::card::profile;
 use crate::card::terminal::TerminalError;
 use crate::number::issue::draw;
+use crate::phone::PhoneError;
 use crate::talk::{Outcome, converse, introduce, swap};
 use crate::up::seeded;
 use card::Code;
@@ -34,7 +35,9 @@ pub(super) fn by_guessing_the_pin(cast: &mut Cast) -> Result<(), DemoError> {
     let mut phone = Phone::new(profile, &cast.stage.radio(), 30, seeded()?)?;
     let guesses = phone.with_card(|card| (0..3).map(|_| card.verify(&wrong, true)).collect::<Vec<_>>());
     let last = phone.with_card(|card| card.verify(&right, true));
-    let blocked = matches!(last, Err(TerminalError::Blocked { .. }));
+    // To the card itself: a terminal would not even ask any more.
+    let raw = phone.verify_pin(&right)?;
+    let blocked = raw == [0x69, 0x83] && matches!(last, Err(TerminalError::Blocked { .. }));
     let no_guess = guesses.iter().all(Result::is_err);
     let unblocked = phone.with_card(|card| {
         card.unblock_pin(&puk, &right, true)?;
@@ -44,7 +47,7 @@ pub(super) fn by_guessing_the_pin(cast: &mut Cast) -> Result<(), DemoError> {
         name: "pin-guessed",
         words: "PIN guessed; after three guesses even the right one",
         refused: no_guess && blocked && unblocked.is_ok(),
-        reason: if blocked { "6983".into() } else { format!("{last:?}") },
+        reason: hex::encode(raw),
         why: "each try is spent before it is compared; the PUK alone gives new ones",
     });
     Ok(())
@@ -181,7 +184,7 @@ pub(super) fn by_copying_and_changing(cast: &mut Cast) -> Result<(), DemoError> 
     let run = |arguments: &[&Path]| simward(&keys, arguments);
     let make = [Path::new("make"), Path::new("--state"), &state, Path::new("--profile"), &profile_file];
     run(&make)?.map_err(stuck)?;
-    let copy = folder.join("copy");
+    let copy = folder.join("elsewhere");
     copy_folder(&state, &copy)?;
     let read = |state: &Path| run(&[Path::new("pin"), Path::new("status"), Path::new("--state"), state]);
     let copied = read(&copy)?;
@@ -230,8 +233,9 @@ fn first_words(said: &Said) -> String {
         Ok(_) => return "opened".into(),
         Err(text) => text,
     };
-    let known = ["terminated", "copy"];
-    known.into_iter().find(|word| text.to_lowercase().contains(word)).map_or_else(|| text.clone(), Into::into)
+    let known = [("was TERMINATED on", "terminated"), ("is a copy; the card lives in", "copy")];
+    let known = known.into_iter().find(|(words, _)| text.contains(words));
+    known.map_or_else(|| text.clone(), |(_, name)| name.into())
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
@@ -272,10 +276,10 @@ pub(super) fn by_searching_the_disks(cast: &mut Cast) -> Result<(), DemoError> {
     }
     cast.report.attack(Attack {
         name: "disk-searched",
-        words: "the operator's disk stolen, and searched for codes and keys",
+        words: "the operator's files searched for codes and keys in clear",
         refused: hits.is_empty() && searched > 0,
         reason: if hits.is_empty() { format!("0 hits in {} KiB", searched / 1024) } else { hits.join(", ") },
-        why: "messages and K are sealed where they lie",
+        why: "messages and K are sealed; what opens them lies in key files apart",
     });
     Ok(())
 }
@@ -311,8 +315,12 @@ pub(super) fn by_sending_as_the_owner(cast: &mut Cast) -> Result<(), DemoError> 
     cast.report.attack(Attack {
         name: "sent-as-another",
         words: "an unlinked card sends as the owner; a thief's line sends as a bank",
-        refused: unlinked.is_err() && from.is_some() && from == own,
-        reason: "no-sender".into(),
+        refused: matches!(unlinked, Err(PhoneError::Network(_))) && from.is_some() && from == own,
+        reason: match unlinked {
+            // It spoke at the radio door, and the network hung up.
+            Err(PhoneError::Network(_)) => "no-sender".into(),
+            other => format!("{other:?}"),
+        },
         why: "a phone names no sender: the network writes the number of the card it authenticated",
     });
     Ok(())

@@ -3,7 +3,7 @@
 use crate::card::terminal::{Link, Terminal, TerminalError};
 use crate::phone::{PhoneError, Radio, Received, Surroundings, take_messages};
 use card::medium::{Counter, Memory};
-use card::{Card, Profile};
+use card::{Card, Code, Profile};
 use keys::Secret;
 use rand_chacha::ChaCha20Rng;
 use std::io;
@@ -174,8 +174,18 @@ impl Phone {
 
     /// Sends a text, if it is attached.
     pub(crate) fn send(&mut self, to: &wire::Msisdn, text: &str) -> Result<(), PhoneError> {
-        let not_attached = || PhoneError::Refused("the phone is not attached".into());
-        self.radio.as_mut().ok_or_else(not_attached)?.send_text(to, text)
+        match &mut self.radio {
+            Some(radio) => radio.send_text(to, text),
+            // Nobody let it in; it speaks all the same.
+            None => Radio::tune(&self.network)?.send_text(to, text),
+        }
+    }
+
+    /// VERIFY as it is (TS 102 221 §11.1.9), whatever the card said before: its status word.
+    pub(crate) fn verify_pin(&mut self, pin: &Code) -> io::Result<[u8; 2]> {
+        let verify = [&[0x00, 0x20, 0x00, 0x01, 8][..], pin.danger_expose()].concat();
+        let answer = self.card.transmit(&verify).map_err(broken)?;
+        answer.last_chunk().copied().ok_or_else(|| broken("no status word"))
     }
 
     /// Disables the PIN (TS 102 221 §11.1.12).

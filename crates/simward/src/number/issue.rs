@@ -27,8 +27,8 @@ pub(super) fn issue(at: &Where, profile: &Path, owner: &Path) -> Result<(), Numb
     save_profile(profile, &prepared.profile)?;
     prepared.owner.save(owner, &at.number)?;
     let (saved, card_profile) = match issue_prepared(&api, prepared) {
-        Err(NumberError::Api(refused @ ApiError::Refused { .. })) => {
-            // Nothing lives by these keys.
+        // Said for certain: nothing lives by these keys. A node that broke while it wrote cannot say so; they stay.
+        Err(NumberError::Api(refused)) if refused.is_certain() => {
             let _ = std::fs::remove_file(profile);
             Owner::forget(owner);
             return Err(refused.into());

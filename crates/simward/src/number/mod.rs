@@ -157,6 +157,9 @@ enum Command {
         /// Which of the owner's keys agree beside the card.
         #[arg(long, value_enum, default_value = "paper")]
         with: With,
+        /// The phone is forgotten, not stolen: leave its passkey its voice. Otherwise the sheet takes it away first.
+        #[arg(long)]
+        phone_is_mine: bool,
         /// Return only when it is done.
         #[arg(long)]
         wait: bool,
@@ -270,8 +273,8 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
         Command::StandBy { at, profile, owner, with, wait } => {
             propose::stand_by(&at, &owner, &profile, with, wait)
         }
-        Command::Wake { at, card, holder, owner, with, wait } => {
-            propose::wake(&at, &owner, &card, &holder, with, wait)
+        Command::Wake { at, card, holder, owner, with, phone_is_mine, wait } => {
+            propose::wake(&at, &owner, &card, &holder, (with, phone_is_mine), wait)
         }
         Command::SilencePhone { at, owner } => suspend::silence_phone(&at, &owner),
         Command::NewSheet { at, signed: Signed { owner, with, wait } } => {

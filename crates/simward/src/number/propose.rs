@@ -158,14 +158,22 @@ pub(super) fn wake(
     folder: &Path,
     card: &WhichCard,
     holder: &Holder,
-    with: With,
+    (with, phone_is_mine): (With, bool),
     wait: bool,
 ) -> Result<(), NumberError> {
     let mut owner = Owner::load(folder)?;
     let api = Api::of_folder(&at.data)?;
     let token = token_of(&owner);
     let stand_by = owner.stand_by(folder)?;
-    let now = show(&api, &at.number, &token)?;
+    let mut now = show(&api, &at.number, &token)?;
+    let passkey = hex::encode(owner.passkey.factor().id().0);
+    let speaks = now.factors.iter().any(|known| known.id == passkey && !known.silenced);
+    if matches!(with, With::Paper) && !phone_is_mine && speaks {
+        // Once the line is on the new card it is suspended no more, and the phone alone could move it again in a day.
+        super::suspend::silence(&api, at, &owner)?;
+        println!("the phone is gone: its passkey agrees to nothing any more");
+        now = show(&api, &at.number, &token)?;
+    }
     let pin = holder.pin()?;
     let began = std::time::Instant::now();
     let mut sign = |digest: &[u8; 32]| -> Result<[u8; 64], NumberError> {

@@ -26,8 +26,15 @@ pub(super) enum By {
 /// The phone is in a thief's hands: its passkey agrees to nothing any more, for good. It takes a key that is not in the phone.
 pub(super) fn silence_phone(at: &Where, folder: &Path) -> Result<(), NumberError> {
     let owner = Owner::load(folder)?;
-    let api = Api::of_folder(&at.data)?;
-    let now = show(&api, &at.number, &token_of(&owner))?;
+    let changed = silence(&Api::of_folder(&at.data)?, at, &owner)?;
+    println!("silenced: the passkey in the phone agrees to nothing any more (event {})", changed.seq);
+    println!("make a new key with `simward number new-sheet --with paper`, while the sheet is not used up");
+    Ok(())
+}
+
+/// The sheet takes the passkey's voice away.
+pub(super) fn silence(api: &Api, at: &Where, owner: &Owner) -> Result<ChangedView, NumberError> {
+    let now = show(api, &at.number, &token_of(owner))?;
     let as_of = AsOf { seq: now.seq, head: digest(&now.head)? };
     let silenced = vec![(owner.passkey.factor().id(), CONSENT)];
     let body = Body::Held { bits: Vec::new(), silenced, reason: 1 };
@@ -37,10 +44,7 @@ pub(super) fn silence_phone(at: &Where, folder: &Path) -> Result<(), NumberError
         body: hex::encode(body.encode()),
         proofs: vec![hex::encode(proof.encode())],
     };
-    let changed: ChangedView = api.post(&format!("/v1/numbers/{}/statements", at.number), "", &statement)?;
-    println!("silenced: the passkey in the phone agrees to nothing any more (event {})", changed.seq);
-    println!("make a new key with `simward number new-sheet --with paper`, while the sheet is not used up");
-    Ok(())
+    Ok(api.post(&format!("/v1/numbers/{}/statements", at.number), "", &statement)?)
 }
 
 /// What is silenced, as event 6 writes it: consent, not objections.
