@@ -162,9 +162,11 @@ async fn message(
 ) -> Result<Json<PostedView>, Failed> {
     bank.admit(&headers)?;
     let to = number(Some(&body.to))?;
-    if body.from.starts_with('+') {
+    if !body.from.chars().any(char::is_alphabetic) {
         // Nobody but the holder sends as a number, and the holder sends from the phone.
-        return Err(Failed::argument("from is a name: a number sends from its own phone alone"));
+        return Err(Failed::argument(
+            "from is a name with a letter in it: a number sends from its own phone alone",
+        ));
     }
     let queued = Queued::code(&body.from, &body.text);
     let posted = bank.node.run(move |node| node.post(&to, &queued)).await?;

@@ -81,10 +81,16 @@ pub(super) async fn set(
         Err(Weak::Yours) => return to("/security?said=yours#password"),
     }
     let Some(phc) = hash(form.password).await else { return to("/security?said=failed") };
-    change(&portal, session.number, "/security?said=password-set", move |account, now| {
-        account.password = Some(Password::new(phc, now));
-        true
-    })
+    change(
+        &portal,
+        &headers,
+        (session.number, "password-set"),
+        "/security?said=password-set",
+        move |account, now| {
+            account.password = Some(Password::new(phc, now));
+            true
+        },
+    )
     .await
 }
 
@@ -96,7 +102,7 @@ pub(super) async fn begin_totp(State(portal): Shared, headers: HeaderMap) -> Res
         return to("/security?said=failed");
     }
     let secret = totp_rs::Secret::from(secret.to_vec()).to_base32();
-    change(&portal, session.number, "/security#totp", move |account, _| {
+    change(&portal, &headers, (session.number, "app-begun"), "/security#totp", move |account, _| {
         account.new_totp = Some(secret);
         true
     })
@@ -115,7 +121,7 @@ pub(super) async fn confirm_totp(
     Form(form): Form<CodeForm>,
 ) -> Response {
     let Some(session) = portal.session(&headers) else { return to("/") };
-    change(&portal, session.number, "/security?said=totp-set", move |account, now| {
+    change(&portal, &headers, (session.number, "app-set"), "/security?said=totp-set", move |account, now| {
         let Some(secret) = account.new_totp.clone() else { return false };
         let Some(step) = step_of(&secret, &form.code, now) else { return false };
         account.totp = Some(Totp { secret, step });
@@ -125,13 +131,15 @@ pub(super) async fn confirm_totp(
     .await
 }
 
-/// Changes an account; what could not be changed is said.
+/// Changes an account, and notes it where the holder sees it; what could not be changed is said.
 async fn change(
     portal: &Portal,
-    number: Msisdn,
+    headers: &HeaderMap,
+    (number, what): (Msisdn, &'static str),
     done: &'static str,
     how: impl FnOnce(&mut Account, wire::UnixTime) -> bool + Send + 'static,
 ) -> Response {
+    let Ok(Visit { device, .. }) = Visit::of(headers) else { return to("/security?said=failed") };
     let changed = portal.node.run(move |node| {
         let mut account = Account::load(node, &number)?;
         let now = node.now();
@@ -139,7 +147,9 @@ async fn change(
             return Ok(false);
         }
         let row = account.put(node, &number);
-        node.write_door(vec![row])
+        let noted = SignIn { how: what.into(), ok: true, device, new_device: false };
+        let record = node.record(Stream::SignIn, number, &noted);
+        node.write_door(vec![row, record])
     });
     match changed.await {
         Ok(true) => to(done),

@@ -149,6 +149,9 @@ await run(async ({ browser, nodes }) => {
   await passwordAndApp(page, my, (name) => look(page, name, speakPortal), speakPortal);
   await page.goto(`${my}/history`);
   check("the history has both sign-ins", (await page.locator(".lines li").count()) >= 2);
+  for (const what of ["Set a password", "Set up an authenticator app"]) {
+    check(`the history says: ${what}`, (await page.getByText(what, { exact: false }).count()) >= 1);
+  }
 
   await page.goto(`${my}/promises`);
   await look(page, "portal-promises", speakPortal);
