@@ -1,7 +1,7 @@
 # What ci/removed.sh takes out: without ROW FILE FROM TO. FROM, to the letter, becomes TO.
 
 without 0 crates/server/src/http.rs '.route("/v1/invitations", post(invite))' ''
-without 1 crates/card/src/files.rs 'Linear(ADN_RECORD),    PinPin' 'Linear(ADN_RECORD),    AlwaysAdm'
+without 1 crates/card/src/reference.rs 'Linear(ADN_RECORD), PinPin' 'Linear(ADN_RECORD), AlwaysAdm'
 without 2 crates/card/src/ota.rs 'head.kic != AES_KEY_SET_1
         || head.kid != AES_KEY_SET_1
         || ' ''

@@ -5,8 +5,9 @@
 
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::files::Access;
-use crate::session::Session;
+use crate::key::KeyRef;
+use crate::rule::Condition;
+use crate::session::Channel;
 use wire::apdu::{Command, Status};
 use wire::tlv::{find, tlv};
 
@@ -20,7 +21,7 @@ const PUBLIC_KEY: u32 = 0x7f49;
 const POINT: u32 = 0x86;
 
 /// GENERATE ASYMMETRIC KEY PAIR, reading: 7F49 { 86 { 04 ‖ X ‖ Y } }. Anybody may.
-pub(crate) fn public_key<M, A>(command: &Command<'_>, live: &Live<M, A>) -> Result<Answer, Status> {
+pub(crate) fn public_key<M, A>(command: &Command<'_>, live: &Live<M, A>) -> Result<Answer<'static>, Status> {
     if (command.p1, command.p2) != (READ, 0) {
         return Err(Status::WRONG_P1_P2);
     }
@@ -35,9 +36,9 @@ pub(crate) fn public_key<M, A>(command: &Command<'_>, live: &Live<M, A>) -> Resu
 pub(crate) fn agree<M, A>(
     command: &Command<'_>,
     live: &Live<M, A>,
-    session: &Session,
-) -> Result<Answer, Status> {
-    if !session.allows(Access::Pin, &live.state) {
+    channel: &Channel,
+) -> Result<Answer<'static>, Status> {
+    if !channel.allows(Condition::key(KeyRef::PIN1), &live.state) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
     let key = live.state.agree_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;

@@ -2,9 +2,10 @@
 
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::files::{Access, Dir};
+use crate::key::KeyRef;
 use crate::medium::{Anchor, Medium};
-use crate::session::Session;
+use crate::rule::Condition;
+use crate::session::Channel;
 use crate::state::Change;
 use alloc::vec::Vec;
 use keys::milenage::{Amf, Sqn, conceal, gsm};
@@ -24,19 +25,20 @@ const LOCAL_KEY_CONTEXT: u8 = 0x86;
 pub(crate) fn authenticate<M: Medium, A: Anchor>(
     command: &Command<'_>,
     live: &mut Live<M, A>,
-    session: &Session,
+    channel: &Channel,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
+) -> Result<Answer<'static>, Status> {
     if command.p1 != 0 {
         return Err(Status::WRONG_P1_P2);
     }
-    if session.dir == Dir::Mf {
+    if channel.application.is_none() {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
-    if !session.allows(Access::Pin, &live.state) {
+    if !channel.allows(Condition::key(KeyRef::PIN1), &live.state) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
     match command.p2 {
+        GSM_CONTEXT if !live.state.gsm => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
         GSM_CONTEXT => {
             let [0x10, rand @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
             let rand = rand.try_into().map_err(|_| Status::WRONG_LENGTH)?;

@@ -1,19 +1,15 @@
 //! The card: what a reader sees.
 
-use crate::agree::{agree, public_key};
-use crate::answer::Answer;
-use crate::authenticate::authenticate;
-use crate::content::{read_binary, read_record, update_binary, update_record};
-use crate::files::{Ef, read_iccid};
+use crate::dispatch::respond;
 use crate::log::{Lock, Log, Opened};
 use crate::medium::{Anchor, Fault, Medium};
-use crate::ota::envelope;
-use crate::pin::pin;
 use crate::profile::Profile;
-use crate::select::{select, status};
+use crate::protocol::Protocol;
+use crate::reference::{self, ICCID, read_iccid};
 use crate::session::Session;
-use crate::sign::sign;
 use crate::state::{Change, State};
+use crate::suspend::Suspended;
+use crate::tree::Tree;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -21,16 +17,7 @@ use keys::Secret;
 use keys::seal::subkey;
 use rand_core::CryptoRng;
 use wire::Iccid;
-use wire::apdu::{Cla, Command, Ins, Status};
-
-/// Answer to reset: T=0 and nothing but the basic channel. TA1 96 allows fast clocks, TA3 C7 any voltage and a
-/// stopped clock; the historical bytes say what SELECT can do and who made it (ISO/IEC 7816-3 §8,
-/// ISO/IEC 7816-4 §12.1.1, TS 102 221 §6.3).
-const ATR: [u8; 22] = [
-    0x3b, 0x9f, 0x96, 0x80, 0x1f, 0xc7, // TS, T0, TA1, TD1 (T=0), TD2 (T=15), TA3
-    0x80, 0x31, 0xe0, 0x73, 0xf6, 0x21, 0x00, 0x67, b'S', b'i', b'm', b'w', b'a', b'r', b'd',
-    0x94, // TCK: everything from T0 on comes to zero
-];
+use wire::apdu::Status;
 
 /// There is no card here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,15 +51,33 @@ impl<M: Medium, A: Anchor> Live<M, A> {
     }
 }
 
+/// The files that cards of one profile have in common, for a process with many of them.
+pub struct Common(Tree);
+
+impl Common {
+    /// As a card of this profile has them when it is new.
+    pub fn of(profile: &Profile) -> Self {
+        Self(reference::tree(profile))
+    }
+}
+
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Common(…)")
+    }
+}
+
 enum Body<M, A> {
     Live(Box<Live<M, A>>),
     Locked(Lock, M, A),
 }
 
-/// A UICC with one application, the USIM, over T=0.
+/// A UICC with a USIM, and a SIM for whoever asks as of old.
 pub struct Card<M, A> {
     body: Body<M, A>,
+    protocol: Protocol,
     session: Session,
+    suspended: Option<Suspended>,
 }
 
 impl<M, A> fmt::Debug for Card<M, A> {
@@ -106,7 +111,7 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         let pepper = pepper(&device_key, &card_id);
         let state = State::new(profile, &pepper, rng);
         let log = Log::begin(medium, anchor, device_key, card_id, &state.snapshot(), rng)?;
-        Ok(Self { body: Body::Live(Box::new(Live { log, state, pepper })), session: Session::new() })
+        Ok(Self::with(Body::Live(Box::new(Live { log, state, pepper }))))
     }
 
     /// Opens the card on this medium. If what is there is not its newest state, the card opens *locked*: it answers
@@ -126,12 +131,29 @@ impl<M: Medium, A: Anchor> Card<M, A> {
                 }
             },
         };
-        Ok(Self { body, session: Session::new() })
+        Ok(Self::with(body))
+    }
+
+    const fn with(body: Body<M, A>) -> Self {
+        Self { body, protocol: Protocol::T0, session: Session::new(), suspended: None }
+    }
+
+    /// The card speaks this protocol from the next reset on; T=0 unless told.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.reset();
     }
 
     /// What is left of a card whose keys its host destroyed: it answers a reset, and everything else with 6F00.
     pub const fn terminated(medium: M, anchor: A) -> Self {
-        Self { body: Body::Locked(Lock::Terminated, medium, anchor), session: Session::new() }
+        Self::with(Body::Locked(Lock::Terminated, medium, anchor))
+    }
+
+    /// Keeps one copy in memory of every file that is the same on this card and others.
+    pub fn share(&mut self, common: &Common) {
+        if let Body::Live(live) = &mut self.body {
+            live.state.tree.share(&common.0);
+        }
     }
 
     /// Why the card is locked, if it is.
@@ -144,18 +166,20 @@ impl<M: Medium, A: Anchor> Card<M, A> {
 
     /// The answer to reset. A locked card has one too.
     pub const fn atr(&self) -> &'static [u8] {
-        &ATR
+        self.protocol.atr()
     }
 
     /// The card's serial number, which anybody may read in EF.ICCID; `None` of a locked card.
     pub fn iccid(&self) -> Option<Iccid> {
         let Body::Live(live) = &self.body else { return None };
-        read_iccid(live.state.file(Ef::Iccid)?)
+        read_iccid(&live.state.tree.file(live.state.tree.at(None, &[ICCID])?)?.content)
     }
 
-    /// Power off and on, or a reset: back to the MF, nobody recognised.
+    /// Power off and on, or a reset: back to the MF, nobody recognised. A card that was suspended may be told to go on
+    /// where it was, by its first command and by nobody without the token.
     pub fn reset(&mut self) {
         self.session = Session::new();
+        self.suspended = self.suspended.take().and_then(Suspended::after_reset);
     }
 
     /// Gives medium and anchor back, as when the power goes.
@@ -166,119 +190,22 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         }
     }
 
-    /// One command APDU in, one response APDU out: data, then SW1 SW2. Over T=0, so data of a command that carries
-    /// some waits for GET RESPONSE.
+    /// One command APDU in, one response APDU out: data, then SW1 SW2.
     pub fn transmit(&mut self, apdu: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
-        let Body::Live(live) = &mut self.body else {
-            return Status::TECHNICAL_PROBLEM.to_bytes().to_vec();
-        };
-        // Whatever comes, data that waited is either taken now or gone.
-        let pending = core::mem::take(&mut self.session.pending);
-        let answer = Command::parse(apdu)
-            .map_err(|_| Status::WRONG_LENGTH)
-            .and_then(|command| run(&command, pending, live, &mut self.session, rng));
-        let (data, status) = match answer {
-            Ok(Answer::Done) => (Vec::new(), Status::OK),
-            Ok(Answer::Data(data)) => {
-                let more = self.session.pending.len();
-                (data, if more > 0 { Status::more(more) } else { Status::OK })
-            }
-            Ok(Answer::Held(data)) => {
-                let status = Status::more(data.len());
-                self.session.pending = data;
-                (Vec::new(), status)
-            }
-            Err(status) => (Vec::new(), status),
-        };
-        let mut out = data;
-        out.extend_from_slice(&status.to_bytes());
+        let mut out = Vec::new();
+        self.transmit_into(apdu, &mut out, rng);
         out
     }
-}
 
-/// From a command to what is done about it (TS 102 221 §10.1.2).
-fn run<M: Medium, A: Anchor>(
-    command: &Command<'_>,
-    pending: Vec<u8>,
-    live: &mut Live<M, A>,
-    session: &mut Session,
-    rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
-    let known = class(command.cla)?;
-    if command.ins == Ins::GET_RESPONSE {
-        return get_response(command, pending, session);
+    /// As [`Card::transmit`], into a buffer of the caller's; what was in it goes.
+    pub fn transmit_into(&mut self, apdu: &[u8], out: &mut Vec<u8>, rng: &mut impl CryptoRng) {
+        out.clear();
+        let status = match &mut self.body {
+            Body::Live(live) => {
+                respond(apdu, live, &mut self.session, &mut self.suspended, self.protocol, out, rng)
+            }
+            Body::Locked(..) => Status::TECHNICAL_PROBLEM,
+        };
+        out.extend_from_slice(&status.to_bytes());
     }
-    match (known, command.ins) {
-        (Class::Interindustry, Ins::SELECT) => select(command, &live.state, session),
-        (Class::Interindustry, Ins::READ_BINARY) => read_binary(command, &live.state, session),
-        (Class::Interindustry, Ins::READ_RECORD) => read_record(command, &live.state, session),
-        (Class::Interindustry, Ins::UPDATE_BINARY) => {
-            let change = update_binary(command, &live.state, session)?;
-            live.commit(&[change], rng).map(|()| Answer::Done)
-        }
-        (Class::Interindustry, Ins::UPDATE_RECORD) => {
-            let (change, pointer) = update_record(command, &live.state, session)?;
-            live.commit(&[change], rng)?;
-            session.record = pointer.unwrap_or(session.record);
-            Ok(Answer::Done)
-        }
-        (
-            Class::Interindustry,
-            Ins::VERIFY_PIN | Ins::CHANGE_PIN | Ins::DISABLE_PIN | Ins::ENABLE_PIN | Ins::UNBLOCK_PIN,
-        ) => pin(command, live, session, rng),
-        (Class::Interindustry, Ins::AUTHENTICATE) => authenticate(command, live, session, rng),
-        (Class::Interindustry, Ins::PERFORM_SECURITY_OPERATION) => match (command.p1, command.p2) {
-            (0x9e, 0x9a) => sign(command, live, session),
-            (0x80, 0x86) => agree(command, live, session),
-            _ => Err(Status::WRONG_P1_P2),
-        },
-        (Class::Interindustry, Ins::GENERATE_ASYMMETRIC_KEY_PAIR) => public_key(command, live),
-        (Class::Interindustry, Ins::MANAGE_CHANNEL) => Err(Status::CHANNEL_NOT_SUPPORTED),
-        (Class::Uicc, Ins::ENVELOPE) => envelope(command, live, session, rng),
-        (Class::Uicc, Ins::STATUS) => status(command, &live.state, session),
-        // What the terminal can do changes nothing here: there is no toolkit and one interface.
-        (Class::Uicc, Ins::TERMINAL_PROFILE | Ins::TERMINAL_CAPABILITY) => Ok(Answer::Done),
-        _ => Err(Status::INS_NOT_SUPPORTED),
-    }
-}
-
-/// The classes that have commands here.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Interindustry,
-    Uicc,
-}
-
-/// Which class this is; no logical channels, no secure messaging (TS 102 221 §10.1.1).
-const fn class(cla: Cla) -> Result<Class, Status> {
-    match cla.0 {
-        0x00 => Ok(Class::Interindustry),
-        0x80 => Ok(Class::Uicc),
-        0x01..=0x03 | 0x40..=0x4f | 0x81..=0x83 | 0xc0..=0xcf => Err(Status::CHANNEL_NOT_SUPPORTED),
-        0x04..=0x0f | 0x60..=0x6f | 0x84..=0x8f | 0xe0..=0xef => Err(Status::SECURE_MESSAGING_NOT_SUPPORTED),
-        _ => Err(Status::CLA_NOT_SUPPORTED),
-    }
-}
-
-/// GET RESPONSE (ISO/IEC 7816-4 §7.6.1): what the last command left, in one piece or several.
-fn get_response(
-    command: &Command<'_>,
-    mut pending: Vec<u8>,
-    session: &mut Session,
-) -> Result<Answer, Status> {
-    if command.p1 != 0 || command.p2 != 0 {
-        return Err(Status::WRONG_P1_P2);
-    }
-    if pending.is_empty() {
-        return Err(Status::CONDITIONS_NOT_SATISFIED);
-    }
-    let le = usize::from(command.le.unwrap_or(256));
-    // More than there is, 00 apart, which asks for all of it: name the right length, and keep the data for it.
-    if le > pending.len() && le != 256 {
-        let exact = Status::exact(pending.len());
-        session.pending = pending;
-        return Err(exact);
-    }
-    session.pending = pending.split_off(le.min(pending.len()));
-    Ok(Answer::Data(pending))
 }

@@ -2,36 +2,59 @@
 
 use crate::Code;
 use crate::codec::Reader;
+use crate::key::KeyRef;
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::digest::hmac_sha256;
 use keys::secret::same;
 use rand_core::CryptoRng;
 
-/// Which one. The discriminant is its place in the log.
+/// Which code: the one that a key reference names, or the one that unblocks it and has no name of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// The holder's PIN, key reference 01.
-    Pin = 0,
-    /// Unblocks the PIN; has no key reference of its own.
-    Puk = 1,
-    /// Administrative code 1, key reference 0A.
-    Adm = 2,
+    Code(KeyRef),
+    Unblock(KeyRef),
 }
 
 impl Which {
-    pub(crate) const ALL: [Self; 3] = [Self::Pin, Self::Puk, Self::Adm];
+    pub(crate) const fn key(self) -> KeyRef {
+        match self {
+            Self::Code(key) | Self::Unblock(key) => key,
+        }
+    }
 
     /// Wrong tries in a row until it is blocked.
     pub(crate) const fn max_tries(self) -> u8 {
         match self {
-            Self::Pin => 3,
-            Self::Puk | Self::Adm => 10,
+            Self::Code(key) if !key.is_administrative() => 3,
+            Self::Code(_) | Self::Unblock(_) => 10,
         }
     }
 
-    pub(crate) fn from_u8(value: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|w| *w as u8 == value)
+    /// What its MAC begins with. The first version knew three codes, and gave each one octet.
+    fn label(self) -> Vec<u8> {
+        match self.octets() {
+            [0, 0x01] => Vec::from([0]),
+            [1, 0x01] => Vec::from([1]),
+            [0, 0x0a] => Vec::from([2]),
+            other => Vec::from(other),
+        }
+    }
+
+    /// As it stands in the log.
+    pub(crate) const fn octets(self) -> [u8; 2] {
+        match self {
+            Self::Code(key) => [0, key.octet()],
+            Self::Unblock(key) => [1, key.octet()],
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        match (reader.u8()?, KeyRef::new(reader.u8()?)?) {
+            (0, key) => Some(Self::Code(key)),
+            (1, key) => Some(Self::Unblock(key)),
+            _ => None,
+        }
     }
 }
 
@@ -44,7 +67,7 @@ pub(crate) struct Check {
 
 impl Check {
     fn mac(pepper: &Secret<[u8; 32]>, which: Which, salt: &[u8; 16], code: &Code) -> [u8; 32] {
-        hmac_sha256(pepper, &[&[which as u8], salt, code.danger_expose()])
+        hmac_sha256(pepper, &[&which.label(), salt, code.danger_expose()])
     }
 
     /// For a code newly set. `pepper` is a key of this card alone, so that a MAC is worth nothing elsewhere.
@@ -74,18 +97,88 @@ impl Check {
     }
 }
 
-/// One credential as the card's state has it.
+/// What is kept of one code.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Credential {
+pub(crate) struct Kept {
     pub(crate) check: Check,
     /// Tries left; at 0 it is blocked.
     pub(crate) left: u8,
-    /// Whether it is asked for at all. Only the PIN can be disabled.
-    pub(crate) enabled: bool,
+}
+
+impl Kept {
+    const fn new(which: Which, check: Check) -> Self {
+        Self { check, left: which.max_tries() }
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        self.check.put(out);
+        out.push(self.left);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { check: Check::read(reader)?, left: reader.u8()? })
+    }
+}
+
+/// Whether a code is asked for. Administrative codes always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Nobody is asked for it.
+    No = 0,
+    Yes = 1,
+    /// The universal PIN is asked for in its place (TS 102 221 §9.5.1).
+    Universal = 2,
+}
+
+impl Asked {
+    pub(crate) fn from_u8(octet: u8) -> Option<Self> {
+        [Self::No, Self::Yes, Self::Universal].into_iter().find(|a| *a as u8 == octet)
+    }
+}
+
+/// One code and the one that unblocks it, as the card's state has them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Credential {
+    pub(crate) key: KeyRef,
+    pub(crate) code: Kept,
+    pub(crate) unblock: Option<Kept>,
+    pub(crate) asked: Asked,
 }
 
 impl Credential {
-    pub(crate) const fn new(which: Which, check: Check) -> Self {
-        Self { check, left: which.max_tries(), enabled: true }
+    /// Octets of one in a snapshot, at most.
+    pub(crate) const BYTES: usize = 3 + 2 * 49;
+
+    pub(crate) fn new(
+        pepper: &Secret<[u8; 32]>,
+        key: KeyRef,
+        code: &Code,
+        unblock: Option<&Code>,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
+        let mut kept = |which, code| Kept::new(which, Check::new(pepper, which, code, rng));
+        Self {
+            key,
+            code: kept(Which::Code(key), code),
+            unblock: unblock.map(|code| kept(Which::Unblock(key), code)),
+            asked: Asked::Yes,
+        }
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[self.key.octet(), self.asked as u8, u8::from(self.unblock.is_some())]);
+        self.code.put(out);
+        if let Some(unblock) = &self.unblock {
+            unblock.put(out);
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let key = KeyRef::new(reader.u8()?)?;
+        let asked = Asked::from_u8(reader.u8()?)?;
+        let has_unblock = reader.u8()? != 0;
+        let code = Kept::read(reader)?;
+        let unblock = if has_unblock { Some(Kept::read(reader)?) } else { None };
+        Some(Self { key, code, unblock, asked })
     }
 }

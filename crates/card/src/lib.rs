@@ -11,28 +11,44 @@
 
 extern crate alloc;
 
+mod administer;
 mod agree;
 mod answer;
 mod authenticate;
+mod binary;
 mod card;
+mod channels;
 mod code;
 mod codec;
-mod content;
 mod credential;
+mod dispatch;
 mod fcp;
-mod files;
+mod file;
+mod former;
+mod gsm;
+mod key;
+mod lifecycle;
 mod log;
 pub mod medium;
+mod objects;
 mod ota;
 mod pin;
 mod profile;
+mod protocol;
+mod record;
+mod reference;
+mod rule;
 mod select;
 mod session;
 mod sign;
 mod sqn;
 mod state;
+mod suspend;
+mod tree;
 
-pub use card::{Card, OpenError};
+pub use card::{Card, Common, OpenError};
 pub use code::Code;
+pub use key::KeyRef;
 pub use log::Lock;
-pub use profile::{MncLength, Profile};
+pub use profile::{MncLength, Pin, Profile};
+pub use protocol::Protocol;

@@ -15,13 +15,15 @@
 //! operator's to change from afar.
 
 use crate::answer::Answer;
+use crate::binary::update_binary;
 use crate::card::Live;
-use crate::content::{update_binary, update_record};
-use crate::credential::Which;
-use crate::files::{Dir, Ef};
+use crate::file::FileId;
+use crate::key::KeyRef;
 use crate::medium::{Anchor, Medium};
+use crate::record::update_record;
+use crate::reference::{HPPLMN, SPN, USIM};
 use crate::select::select;
-use crate::session::Session;
+use crate::session::{Channel, Session};
 use crate::state::{Change, State};
 use alloc::vec::Vec;
 use keys::ota::OtaKeys;
@@ -39,7 +41,7 @@ pub(crate) const TRIES: u8 = 32;
 /// The application for the USIM's files.
 const USIM_FILES: [u8; 3] = [0xb0, 0x00, 0x10];
 /// The files that may be written from afar: the operator's name and how often the home network is looked for.
-const REMOTE: [Ef; 2] = [Ef::Spn, Ef::Hpplmn];
+const REMOTE: [u16; 2] = [SPN, HPPLMN];
 /// Parts of one packet, at most.
 const PARTS: u8 = 5;
 
@@ -64,7 +66,7 @@ pub(crate) fn envelope<M: Medium, A: Anchor>(
     live: &mut Live<M, A>,
     session: &mut Session,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
+) -> Result<Answer<'static>, Status> {
     if live.state.ota.is_none() {
         return Err(Status::INS_NOT_SUPPORTED);
     }
@@ -190,16 +192,17 @@ fn receipt(spi: Spi, response: &Response, well: bool, keys: &OtaKeys) -> Option<
 /// The commands of a packet in compact form (TS 102 226 §5.1.1), up to the first that is refused: how many were carried
 /// out, that one included, and the last one's status (§5.1.2). What they change is added to `changes`.
 fn manage(script: &[u8], state: &State, changes: &mut Vec<Change>) -> (u8, Status) {
-    let mut session = Session::new();
-    session.application = true;
-    session.enter(Dir::Usim);
-    session.verified(Which::Adm, true);
+    let mut channel = Channel::new();
+    let Some(usim) = state.tree.applications(USIM).next() else { return (0, Status::FILE_NOT_FOUND) };
+    channel.begin(usim);
+    channel.enter(usim);
+    channel.verified(KeyRef::ADM1, true);
     let (mut rest, mut commands, mut status) = (script, 0u8, Status::WRONG_LENGTH);
     while !rest.is_empty() {
         commands = commands.saturating_add(1);
         let Some((command, after)) = next(rest) else { return (commands, Status::WRONG_LENGTH) };
         rest = after;
-        status = match carry_out(&command, state, &mut session, changes) {
+        status = match carry_out(&command, state, &mut channel, changes) {
             Ok(()) => Status::OK,
             Err(status) => return (commands, status),
         };
@@ -217,27 +220,33 @@ fn next(script: &[u8]) -> Option<(Command<'_>, &[u8])> {
 fn carry_out(
     command: &Command<'_>,
     state: &State,
-    session: &mut Session,
+    channel: &mut Channel,
     changes: &mut Vec<Change>,
 ) -> Result<(), Status> {
     if command.cla != Cla::INTERINDUSTRY {
         return Err(Status::CLA_NOT_SUPPORTED);
     }
     let change = match command.ins {
-        Ins::SELECT => return select(command, state, session).map(drop),
-        Ins::UPDATE_BINARY => update_binary(command, state, session)?,
+        Ins::SELECT => return select(command, state, channel).map(drop),
+        Ins::UPDATE_BINARY => update_binary(command, state, channel)?,
         Ins::UPDATE_RECORD => {
-            let (change, pointer) = update_record(command, state, session)?;
-            session.record = pointer.unwrap_or(session.record);
+            let (change, pointer) = update_record(command, state, channel)?;
+            channel.record = pointer.unwrap_or(channel.record);
             change
         }
         _ => return Err(Status::INS_NOT_SUPPORTED),
     };
     match change {
-        Change::File(ef, ..) if REMOTE.contains(&ef) => {
+        Change::Write(id, ..) if is_remote(id, state) => {
             changes.push(change);
             Ok(())
         }
         _ => Err(Status::SECURITY_NOT_SATISFIED),
     }
+}
+
+/// Whether a file is one of [`REMOTE`], in the USIM itself.
+fn is_remote(id: FileId, state: &State) -> bool {
+    let usim = state.tree.applications(USIM).next();
+    state.tree.file(id).is_some_and(|f| Some(f.parent) == usim && REMOTE.contains(&f.fid))
 }

@@ -5,9 +5,10 @@
 use crate::Code;
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::credential::{Check, Which};
+use crate::credential::{Asked, Check, Credential, Which};
+use crate::key::KeyRef;
 use crate::medium::{Anchor, Medium};
-use crate::session::Session;
+use crate::session::Channel;
 use crate::state::Change;
 use alloc::vec::Vec;
 use rand_core::CryptoRng;
@@ -17,24 +18,29 @@ use wire::apdu::{Command, Ins, Status};
 pub(crate) fn pin<M: Medium, A: Anchor>(
     command: &Command<'_>,
     live: &mut Live<M, A>,
-    session: &mut Session,
+    channel: &mut Channel,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
-    if command.p1 != 0 {
-        return Err(Status::WRONG_P1_P2);
-    }
-    let which = match command.p2 {
-        0x01 => Which::Pin,
-        0x0a => Which::Adm,
-        _ => return Err(Status::REFERENCE_NOT_FOUND),
+) -> Result<Answer<'static>, Status> {
+    let replaced = match (command.ins, command.p1) {
+        (_, 0x00) => Asked::No,
+        // The universal PIN is to be asked for instead (§11.1.11.2).
+        (Ins::DISABLE_PIN, p1) if p1 == 0x80 | KeyRef::UNIVERSAL.octet() => Asked::Universal,
+        _ => return Err(Status::WRONG_P1_P2),
     };
-    match (command.ins, which) {
-        (Ins::VERIFY_PIN, which) => verify(command, which, live, session, rng),
-        (Ins::CHANGE_PIN, which) => change(command, which, live, session, rng),
-        (Ins::DISABLE_PIN, Which::Pin) => enable(command, false, live, session, rng),
-        (Ins::ENABLE_PIN, Which::Pin) => enable(command, true, live, session, rng),
-        (Ins::UNBLOCK_PIN, Which::Pin) => unblock(command, live, session, rng),
-        // The administrative code is always asked for, and nothing unblocks it.
+    let key = KeyRef::new(command.p2).ok_or(Status::REFERENCE_NOT_FOUND)?;
+    let credential = *live.state.credential(key).ok_or(Status::REFERENCE_NOT_FOUND)?;
+    let holders = !key.is_administrative();
+    match command.ins {
+        Ins::VERIFY_PIN => verify(command, &credential, live, channel, rng),
+        Ins::CHANGE_PIN => change(command, &credential, live, channel, rng),
+        // Administrative codes are always asked for; the second PIN too (TS 31.102 §6.4).
+        Ins::DISABLE_PIN if holders && !key.is_local() => {
+            ask(command, replaced, &credential, live, channel, rng)
+        }
+        Ins::ENABLE_PIN if holders && !key.is_local() => {
+            ask(command, Asked::Yes, &credential, live, channel, rng)
+        }
+        Ins::UNBLOCK_PIN if credential.unblock.is_some() => unblock(command, key, live, channel, rng),
         _ => Err(Status::REFERENCE_NOT_FOUND),
     }
 }
@@ -46,23 +52,21 @@ fn present<M: Medium, A: Anchor>(
     code: &Code,
     success: Vec<Change>,
     live: &mut Live<M, A>,
-    session: &mut Session,
+    channel: &mut Channel,
     rng: &mut impl CryptoRng,
 ) -> Result<(), Status> {
-    let left = live.state.credential(which).left.checked_sub(1).ok_or(Status::BLOCKED)?;
-    session.verified(which, false);
+    let kept = *live.state.kept(which).ok_or(Status::REFERENCE_NOT_FOUND)?;
+    let left = kept.left.checked_sub(1).ok_or(Status::BLOCKED)?;
+    channel.verified(which.key(), false);
     live.commit(&[Change::Tries(which, left)], rng)?;
-    if !live.state.credential(which).check.is(&live.pepper, which, code) {
+    if !kept.check.is(&live.pepper, which, code) {
         return Err(Status::tries(left));
     }
     let mut changes = success;
     changes.push(Change::Tries(which, which.max_tries()));
-    live.commit(&changes, rng)
-}
-
-/// No data: how many tries are left.
-fn tries(which: Which, live: &Live<impl Medium, impl Anchor>) -> Status {
-    Status::tries(live.state.credential(which).left)
+    live.commit(&changes, rng)?;
+    channel.verified(which.key(), true);
+    Ok(())
 }
 
 /// One code. Another length spends nothing.
@@ -80,78 +84,86 @@ fn two(command: &Command<'_>) -> Result<(Code, Code), Status> {
 
 fn verify<M: Medium, A: Anchor>(
     command: &Command<'_>,
-    which: Which,
+    credential: &Credential,
     live: &mut Live<M, A>,
-    session: &mut Session,
+    channel: &mut Channel,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
+) -> Result<Answer<'static>, Status> {
     if command.data.is_empty() {
-        return Err(tries(which, live));
+        return Err(Status::tries(credential.code.left));
     }
     let code = one(command)?;
-    if !live.state.credential(which).enabled {
+    if credential.asked != Asked::Yes {
         return Err(Status::INVALIDATED);
     }
-    present(which, &code, Vec::new(), live, session, rng)?;
-    session.verified(which, true);
+    present(Which::Code(credential.key), &code, Vec::new(), live, channel, rng)?;
     Ok(Answer::Done)
 }
 
 fn change<M: Medium, A: Anchor>(
     command: &Command<'_>,
-    which: Which,
+    credential: &Credential,
     live: &mut Live<M, A>,
-    session: &mut Session,
+    channel: &mut Channel,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
+) -> Result<Answer<'static>, Status> {
     let (old, new) = two(command)?;
-    if which == Which::Adm && command.data.last() == Some(&0xff) {
+    if credential.key.is_administrative() && command.data.last() == Some(&0xff) {
         // An administrative code has eight digits; padding would make it a short one.
         return Err(Status::WRONG_DATA);
     }
-    if !live.state.credential(which).enabled {
+    if credential.asked != Asked::Yes {
         return Err(Status::INVALIDATED);
     }
+    let which = Which::Code(credential.key);
     let check = Check::new(&live.pepper, which, &new, rng);
-    present(which, &old, Vec::from([Change::Code(which, check)]), live, session, rng)?;
-    session.verified(which, true);
+    present(which, &old, Vec::from([Change::Code(which, check)]), live, channel, rng)?;
     Ok(Answer::Done)
 }
 
 /// Whether the PIN is asked for at all, from now on.
-fn enable<M: Medium, A: Anchor>(
+fn ask<M: Medium, A: Anchor>(
     command: &Command<'_>,
-    enabled: bool,
+    asked: Asked,
+    credential: &Credential,
     live: &mut Live<M, A>,
-    session: &mut Session,
+    channel: &mut Channel,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
+) -> Result<Answer<'static>, Status> {
     let code = one(command)?;
-    if live.state.credential(Which::Pin).enabled == enabled {
+    let key = credential.key;
+    if (credential.asked == Asked::Yes) == (asked == Asked::Yes) {
         return Err(Status::INVALIDATED);
     }
-    present(Which::Pin, &code, Vec::from([Change::Enabled(enabled)]), live, session, rng)?;
-    session.verified(Which::Pin, true);
+    // Nothing stands in for the universal PIN, least of all itself, nor does what this card does not have.
+    if asked == Asked::Universal
+        && (key == KeyRef::UNIVERSAL || live.state.credential(KeyRef::UNIVERSAL).is_none())
+    {
+        return Err(Status::REFERENCE_NOT_FOUND);
+    }
+    present(Which::Code(key), &code, Vec::from([Change::Asked(key, asked)]), live, channel, rng)?;
     Ok(Answer::Done)
 }
 
-/// The PUK and a new PIN: new PIN, its tries, its being asked for and the PUK's tries come in one record.
+/// The unblocking code and a new PIN: new PIN, its tries, its being asked for and the tries of the former come in one
+/// record.
 fn unblock<M: Medium, A: Anchor>(
     command: &Command<'_>,
+    key: KeyRef,
     live: &mut Live<M, A>,
-    session: &mut Session,
+    channel: &mut Channel,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Status> {
+) -> Result<Answer<'static>, Status> {
+    let (which, pin) = (Which::Unblock(key), Which::Code(key));
     if command.data.is_empty() {
-        return Err(tries(Which::Puk, live));
+        return Err(Status::tries(live.state.kept(which).ok_or(Status::REFERENCE_NOT_FOUND)?.left));
     }
     let (puk, new) = two(command)?;
     let success = Vec::from([
-        Change::Code(Which::Pin, Check::new(&live.pepper, Which::Pin, &new, rng)),
-        Change::Tries(Which::Pin, Which::Pin.max_tries()),
-        Change::Enabled(true),
+        Change::Code(pin, Check::new(&live.pepper, pin, &new, rng)),
+        Change::Tries(pin, pin.max_tries()),
+        Change::Asked(key, Asked::Yes),
     ]);
-    present(Which::Puk, &puk, success, live, session, rng)?;
-    session.verified(Which::Pin, true);
+    present(which, &puk, success, live, channel, rng)?;
     Ok(Answer::Done)
 }

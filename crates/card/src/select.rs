@@ -2,42 +2,39 @@
 
 use crate::answer::Answer;
 use crate::fcp;
-use crate::files::{Dir, Ef, Entry, FILES, USIM_AID};
-use crate::session::Session;
+use crate::file::{FileId, Kind, Life};
+use crate::session::{Channel, Chosen};
 use crate::state::State;
+use crate::tree::Tree;
 use alloc::vec::Vec;
 use wire::apdu::{Command, Status};
 use wire::tlv::tlv;
 
-/// The directories below each other, for lookup by file identifier.
-const DIRS: [Dir; 4] = [Dir::Mf, Dir::Telecom, Dir::Usim, Dir::GsmAccess];
-
-/// The directories of this card: one made before there were contacts has no DF.TELECOM.
-fn dirs(state: &State) -> impl Iterator<Item = Dir> {
-    let contacts = state.file(Ef::Adn).is_some();
-    DIRS.into_iter().filter(move |dir| *dir != Dir::Telecom || contacts)
-}
-
-/// A file that a selection can end at.
-#[derive(Clone, Copy)]
-enum Found {
-    Dir(Dir),
-    Ef(&'static Entry),
-}
+/// The master file, the current directory and the current application, wherever one stands.
+const MASTER_FILE: u16 = 0x3f00;
+const CURRENT_APPLICATION: u16 = 0x7fff;
 
 /// SELECT. The current file changes only if the whole command can be carried out.
-pub(crate) fn select(command: &Command<'_>, state: &State, session: &mut Session) -> Result<Answer, Status> {
+pub(crate) fn select(
+    command: &Command<'_>,
+    state: &State,
+    channel: &mut Channel,
+) -> Result<Answer<'static>, Status> {
+    let tree = &state.tree;
     let found = match (command.p1, command.data) {
-        (0x00, []) => Found::Dir(Dir::Mf),
-        (0x00, [high, low]) => by_fid(u16::from_be_bytes([*high, *low]), state, session)?,
-        (0x01, [high, low]) => match child(session.dir, u16::from_be_bytes([*high, *low]), state, session)? {
-            Found::Dir(dir) => Found::Dir(dir),
-            Found::Ef(_) => return Err(Status::FILE_NOT_FOUND),
-        },
-        (0x03, []) => Found::Dir(session.dir.parent()),
-        (0x04, name) => by_name(name, command.p2)?,
-        (0x08, path) => by_path(Dir::Mf, path, state, session)?,
-        (0x09, path) => by_path(session.dir, path, state, session)?,
+        (0x00, []) => FileId::MF,
+        (0x00, [high, low]) => by_fid(u16::from_be_bytes([*high, *low]), tree, channel)?,
+        (0x01, [high, low]) => {
+            let found = child(channel.dir, u16::from_be_bytes([*high, *low]), tree, channel)?;
+            if !tree.file(found).is_some_and(|f| f.is_dir()) {
+                return Err(Status::FILE_NOT_FOUND);
+            }
+            found
+        }
+        (0x03, []) => tree.file(channel.dir).ok_or(Status::FILE_NOT_FOUND)?.parent,
+        (0x04, name) => by_name(name, command.p2, tree, channel)?,
+        (0x08, path) => by_path(FileId::MF, path, tree, channel)?,
+        (0x09, path) => by_path(channel.dir, path, tree, channel)?,
         (0x00 | 0x01 | 0x03, _) => return Err(Status::WRONG_LENGTH),
         _ => return Err(Status::WRONG_P1_P2),
     };
@@ -55,95 +52,115 @@ pub(crate) fn select(command: &Command<'_>, state: &State, session: &mut Session
         0x0c => false,
         _ => return Err(Status::WRONG_P1_P2),
     };
-    let fcp = match found {
-        Found::Dir(dir) => fcp::dir(dir, state),
-        Found::Ef(entry) => fcp::ef(entry, state.file(entry.ef).ok_or(Status::FILE_NOT_FOUND)?.len(), state),
-    };
-    match found {
-        Found::Dir(_) if terminate => session.terminate(),
-        Found::Dir(dir) => {
-            session.application |= dir == Dir::Usim;
-            session.enter(dir);
+    let chosen = Chosen { file: tree.follow(found), fid: tree.file(found).map_or(0, |f| f.fid) };
+    let file = tree.file(chosen.file).ok_or(Status::FILE_NOT_FOUND)?;
+    let fcp = if file.is_dir() { fcp::dir(chosen.file, state) } else { fcp::ef(chosen, state) };
+    let fcp = fcp.ok_or(Status::FILE_NOT_FOUND)?;
+    if !file.is_dir() {
+        // A link's directory is its own, not that of the file it leads to.
+        channel.enter(tree.file(found).map_or(FileId::MF, |f| f.parent));
+        channel.choose(chosen);
+    } else if terminate {
+        channel.terminate();
+    } else {
+        if let Some(application) = tree.application_of(found) {
+            channel.begin(application);
         }
-        Found::Ef(entry) => {
-            session.enter(entry.dir);
-            session.choose(entry.ef);
-        }
+        channel.enter(found);
     }
-    Ok(if wanted { Answer::Held(fcp) } else { Answer::Done })
+    let warning = match file.life {
+        Life::Deactivated => Some(Status::SELECTED_IS_DEACTIVATED),
+        Life::Terminated => Some(Status::SELECTED_IS_TERMINATED),
+        Life::Activated | Life::Initialisation => None,
+    };
+    match (warning, wanted) {
+        (None, true) => Ok(Answer::Held(fcp)),
+        (None, false) => Ok(Answer::Done),
+        (Some(warning), true) => Ok(Answer::Warned(fcp, warning)),
+        (Some(warning), false) => Ok(Answer::Warned(Vec::new(), warning)),
+    }
 }
 
-/// By application identifier, which may be cut short on the right. There is one application, so the next
-/// occurrence, like the previous, is not there.
-fn by_name(name: &[u8], p2: u8) -> Result<Found, Status> {
+/// By application identifier, which may be cut short on the right: the first with that name, the last, the next after
+/// the active one or the one before it (table 11.2).
+fn by_name(name: &[u8], p2: u8, tree: &Tree, channel: &Channel) -> Result<FileId, Status> {
     const SHORTEST: usize = 5;
-    let only = matches!(p2 & 0x03, 0x00 | 0x01);
-    if name.len() >= SHORTEST && USIM_AID.starts_with(name) && only {
-        Ok(Found::Dir(Dir::Usim))
-    } else {
-        Err(Status::FILE_NOT_FOUND)
+    if name.len() < SHORTEST {
+        return Err(Status::FILE_NOT_FOUND);
     }
+    let mut named = tree.applications(name);
+    let active = channel.application;
+    let found = match p2 & 0x03 {
+        0x00 => named.next(),
+        0x01 => named.next_back(),
+        0x02 => named.find(|id| active.is_none_or(|active| *id > active)),
+        _ => named.rfind(|id| active.is_none_or(|active| *id < active)),
+    };
+    found.ok_or(Status::FILE_NOT_FOUND)
 }
 
 /// By file identifier, in the order of §8.4.1: the MF, the current application, a child of the current directory,
 /// the directory itself, its parent, its siblings.
-fn by_fid(fid: u16, state: &State, session: &Session) -> Result<Found, Status> {
-    let here = session.dir;
-    if fid == Dir::Mf.fid() {
-        return Ok(Found::Dir(Dir::Mf));
+pub(crate) fn by_fid(fid: u16, tree: &Tree, channel: &Channel) -> Result<FileId, Status> {
+    let here = channel.dir;
+    if fid == MASTER_FILE {
+        return Ok(FileId::MF);
     }
-    if fid == Dir::Usim.fid() && session.application {
-        return Ok(Found::Dir(Dir::Usim));
-    }
-    child(here, fid, state, session).or_else(|not_found| {
-        let near = dirs(state).filter(|d| *d == here || *d == here.parent() || d.parent() == here.parent());
-        let found = near.filter(|d| *d != Dir::Usim).find(|d| d.fid() == fid);
-        found.map(Found::Dir).ok_or(not_found)
+    child(here, fid, tree, channel).or_else(|not_found| {
+        let is = |id| tree.file(id).is_some_and(|f| f.fid == fid && matches!(f.kind, Kind::Dir));
+        let parent = tree.file(here).map_or(FileId::MF, |f| f.parent);
+        if is(here) {
+            return Ok(here);
+        }
+        if is(parent) {
+            return Ok(parent);
+        }
+        tree.child(parent, fid).filter(|id| is(*id)).ok_or(not_found)
     })
 }
 
-/// An immediate child of `dir`. The application is one of the MF once it has been selected.
-fn child(dir: Dir, fid: u16, state: &State, session: &Session) -> Result<Found, Status> {
-    let below = dirs(state).filter(|d| *d != Dir::Mf && d.parent() == dir);
-    let mut below = below.filter(|d| *d != Dir::Usim || session.application);
-    if let Some(dir) = below.find(|d| d.fid() == fid) {
-        return Ok(Found::Dir(dir));
+/// An immediate child of `dir`, or the active application.
+pub(crate) fn child(dir: FileId, fid: u16, tree: &Tree, channel: &Channel) -> Result<FileId, Status> {
+    if fid == CURRENT_APPLICATION {
+        return channel.application.ok_or(Status::FILE_NOT_FOUND);
     }
-    let entry = FILES.iter().find(|e| e.dir == dir && e.fid == fid && state.file(e.ef).is_some());
-    entry.map(Found::Ef).ok_or(Status::FILE_NOT_FOUND)
+    tree.child(dir, fid).ok_or(Status::FILE_NOT_FOUND)
 }
 
 /// By path: file identifiers from `start` down.
-fn by_path(start: Dir, path: &[u8], state: &State, session: &Session) -> Result<Found, Status> {
+pub(crate) fn by_path(start: FileId, path: &[u8], tree: &Tree, channel: &Channel) -> Result<FileId, Status> {
     let (steps, []) = path.as_chunks::<2>() else { return Err(Status::WRONG_LENGTH) };
     if steps.is_empty() {
         return Err(Status::WRONG_LENGTH);
     }
-    steps.iter().try_fold(Found::Dir(start), |at, step| match at {
-        Found::Dir(dir) => child(dir, u16::from_be_bytes(*step), state, session),
-        Found::Ef(_) => Err(Status::FILE_NOT_FOUND),
+    steps.iter().try_fold(start, |at, step| {
+        if tree.file(at).is_some_and(|f| f.is_dir()) {
+            child(at, u16::from_be_bytes(*step), tree, channel)
+        } else {
+            Err(Status::FILE_NOT_FOUND)
+        }
     })
 }
 
-/// STATUS: the current directory's FCP, the current application's name, or nothing.
-pub(crate) fn status(command: &Command<'_>, state: &State, session: &Session) -> Result<Answer, Status> {
+/// STATUS: the current directory's FCP, the active application's name, or nothing.
+pub(crate) fn status(
+    command: &Command<'_>,
+    state: &State,
+    channel: &Channel,
+) -> Result<Answer<'static>, Status> {
     if command.p1 > 0x02 {
         return Err(Status::WRONG_P1_P2);
     }
     match command.p2 {
-        0x00 => exactly(command, fcp::dir(session.dir, state)),
-        0x01 if session.application => exactly(command, tlv(0x84, &USIM_AID)),
-        0x01 => Err(Status::CONDITIONS_NOT_SATISFIED),
+        0x00 => fcp::dir(channel.dir, state).map(Answer::Made).ok_or(Status::FILE_NOT_FOUND),
+        0x01 => {
+            let application = channel.application.and_then(|id| state.tree.file(id));
+            match application.map(|f| &f.kind) {
+                Some(Kind::Application(name)) => Ok(Answer::Made(tlv(0x84, name))),
+                _ => Err(Status::CONDITIONS_NOT_SATISFIED),
+            }
+        }
         0x0c => Ok(Answer::Done),
         _ => Err(Status::WRONG_P1_P2),
-    }
-}
-
-/// Data of a case 2 command: with another Le over T=0 the card names the right one (§7.3.1.1.5).
-fn exactly(command: &Command<'_>, data: Vec<u8>) -> Result<Answer, Status> {
-    if command.le.is_some_and(|le| usize::from(le) == data.len()) {
-        Ok(Answer::Data(data))
-    } else {
-        Err(Status::exact(data.len()))
     }
 }

@@ -1,77 +1,166 @@
-//! What a card knows only while it has power: where it stands, and whom it has recognised.
+//! What a card knows only while it has power: where each logical channel stands, and whom it has recognised.
 
-use crate::credential::Which;
-use crate::files::{Access, Dir, Ef};
+use crate::file::FileId;
+use crate::key::{KeyRef, KeySet};
 use crate::ota::Assembly;
+use crate::rule::{Condition, Operation};
 use crate::state::State;
 use alloc::vec::Vec;
 
-/// Everything a reset forgets.
-pub(crate) struct Session {
-    /// The current directory.
-    pub(crate) dir: Dir,
-    /// The current EF.
-    pub(crate) ef: Option<Ef>,
-    /// The current record of the current EF; 0 before the first.
-    pub(crate) record: u8,
-    /// Whether the USIM has been selected, so that 7FFF means something.
-    pub(crate) application: bool,
-    /// Data waiting for GET RESPONSE.
-    pub(crate) pending: Vec<u8>,
-    /// Parts of a packet that goes on.
-    pub(crate) assembly: Option<Assembly>,
-    pin_verified: bool,
-    adm_verified: bool,
+/// The EF that a channel has chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) file: FileId,
+    /// The identifier it was chosen by, which is another than its own if a link led to it.
+    pub(crate) fid: u16,
 }
 
-impl Session {
+/// Data objects on their way into or out of a file, block by block (TS 102 221 §11.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    /// What was taken from a file, and how much of it has been given out.
+    Out { whole: Vec<u8>, given: usize, last: usize },
+    /// What has come for a file.
+    In { file: FileId, so_far: Vec<u8> },
+}
+
+/// One logical channel: its place in the tree, and who has proved on it to be whom (TS 102 221 §8.7).
+#[derive(Debug, Clone)]
+pub(crate) struct Channel {
+    /// The current directory.
+    pub(crate) dir: FileId,
+    /// The current EF.
+    pub(crate) ef: Option<Chosen>,
+    /// The current record of the current EF; 0 before the first.
+    pub(crate) record: u8,
+    /// The application that is active.
+    pub(crate) application: Option<FileId>,
+    /// A transfer under way.
+    pub(crate) transfer: Option<Transfer>,
+    shown: KeySet,
+}
+
+impl Channel {
     /// As after a reset: the MF, nobody recognised.
     pub(crate) const fn new() -> Self {
-        Self {
-            dir: Dir::Mf,
-            ef: None,
-            record: 0,
-            application: false,
-            pending: Vec::new(),
-            assembly: None,
-            pin_verified: false,
-            adm_verified: false,
-        }
+        Self { dir: FileId::MF, ef: None, record: 0, application: None, transfer: None, shown: KeySet::EMPTY }
     }
 
-    pub(crate) const fn enter(&mut self, dir: Dir) {
+    pub(crate) fn enter(&mut self, dir: FileId) {
         self.dir = dir;
         self.ef = None;
         self.record = 0;
+        self.transfer = None;
     }
 
-    pub(crate) const fn choose(&mut self, ef: Ef) {
+    pub(crate) fn choose(&mut self, ef: Chosen) {
         self.ef = Some(ef);
         self.record = 0;
+        self.transfer = None;
     }
 
-    /// The application ends: its directory and its PIN's verification with it (TS 102 221 §8.5.3, §9.4).
-    pub(crate) const fn terminate(&mut self) {
-        self.enter(Dir::Mf);
-        self.application = false;
-        self.pin_verified = false;
+    /// An application begins; one that was there before ends, and with it what was shown to it alone.
+    pub(crate) fn begin(&mut self, application: FileId) {
+        if self.application != Some(application) {
+            self.shown = self.shown.global();
+        }
+        self.application = Some(application);
     }
 
-    pub(crate) const fn verified(&mut self, which: Which, verified: bool) {
-        match which {
-            Which::Pin => self.pin_verified = verified,
-            Which::Adm => self.adm_verified = verified,
-            Which::Puk => {}
+    /// The application ends: its directory and whoever was recognised with it (TS 102 221 §8.5.3, §9.4).
+    pub(crate) fn terminate(&mut self) {
+        *self = Self::new();
+    }
+
+    pub(crate) const fn verified(&mut self, key: KeyRef, verified: bool) {
+        let key = KeySet::of(key);
+        self.shown = if verified { self.shown.with(key) } else { self.shown.without(key) };
+    }
+
+    /// Whether whoever speaks may do what takes this.
+    pub(crate) fn allows(&self, takes: Condition, state: &State) -> bool {
+        takes.allows(state.effective(self.shown))
+    }
+
+    /// Whether whoever speaks may do this to that file.
+    pub(crate) fn may(&self, operation: Operation, file: FileId, state: &State) -> bool {
+        self.allows(state.tree.takes(file, operation), state)
+    }
+}
+
+/// Data waiting for GET RESPONSE, and on which channel.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) channel: u8,
+    pub(crate) data: Vec<u8>,
+}
+
+/// The beginning of a command whose end has not come (ISO/IEC 7816-4 §5.3.3).
+#[derive(Debug)]
+pub(crate) struct Chain {
+    /// Class without the chaining bit, instruction, parameters.
+    pub(crate) head: [u8; 4],
+    pub(crate) data: Vec<u8>,
+}
+
+/// Everything a reset forgets.
+pub(crate) struct Session {
+    basic: Channel,
+    /// Channels 1 to 19; `None` where closed.
+    further: Vec<Option<Channel>>,
+    pub(crate) pending: Pending,
+    pub(crate) chain: Option<Chain>,
+    /// Parts of a packet that goes on.
+    pub(crate) assembly: Option<Assembly>,
+}
+
+impl Session {
+    /// The highest channel (TS 102 221 §10.1.1).
+    const LAST: u8 = 19;
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            basic: Channel::new(),
+            further: Vec::new(),
+            pending: Pending { channel: 0, data: Vec::new() },
+            chain: None,
+            assembly: None,
         }
     }
 
-    /// Whether whoever speaks may do what takes this. A disabled PIN asks nobody (TS 102 221 §9.4.1).
-    pub(crate) const fn allows(&self, access: Access, state: &State) -> bool {
-        match access {
-            Access::Always => true,
-            Access::Pin => self.pin_verified || !state.credential(Which::Pin).enabled,
-            Access::Adm => self.adm_verified,
-            Access::Never => false,
+    /// An open channel.
+    pub(crate) fn channel(&mut self, number: u8) -> Option<&mut Channel> {
+        match number.checked_sub(1) {
+            None => Some(&mut self.basic),
+            Some(place) => self.further.get_mut(usize::from(place))?.as_mut(),
         }
+    }
+
+    /// All open channels.
+    pub(crate) fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {
+        core::iter::once(&mut self.basic).chain(self.further.iter_mut().flatten())
+    }
+
+    /// The lowest channel that is closed.
+    pub(crate) fn closed(&mut self) -> Option<u8> {
+        (1..=Self::LAST).find(|number| self.channel(*number).is_none())
+    }
+
+    /// Opens a closed channel; `None` if there is none by that number or it is open.
+    pub(crate) fn open(&mut self, number: u8, channel: Channel) -> Option<()> {
+        if number > Self::LAST || self.channel(number).is_some() {
+            return None;
+        }
+        let place = usize::from(number.checked_sub(1)?);
+        if self.further.len() <= place {
+            self.further.resize_with(place + 1, || None);
+        }
+        *self.further.get_mut(place)? = Some(channel);
+        Some(())
+    }
+
+    /// Closes an open channel other than the basic one.
+    pub(crate) fn close(&mut self, number: u8) -> Option<()> {
+        self.further.get_mut(usize::from(number.checked_sub(1)?))?.take().map(drop)
     }
 }

@@ -5,17 +5,18 @@
 
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::files::Access;
-use crate::session::Session;
+use crate::key::KeyRef;
+use crate::rule::Condition;
+use crate::session::Channel;
 use wire::apdu::{Command, Status};
 
 /// r ‖ s, 64 octets, over the digest.
 pub(crate) fn sign<M, A>(
     command: &Command<'_>,
     live: &Live<M, A>,
-    session: &Session,
-) -> Result<Answer, Status> {
-    if !session.allows(Access::Pin, &live.state) {
+    channel: &Channel,
+) -> Result<Answer<'static>, Status> {
+    if !channel.allows(Condition::key(KeyRef::PIN1), &live.state) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
     let key = live.state.card_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;

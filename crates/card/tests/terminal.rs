@@ -21,18 +21,27 @@ fn control_parameters_are_what_the_standard_says() {
     let mut terminal = Terminal::new();
     let pins = "c6099001c083010183010a";
     for (select, fcp) in [
-        ("00a40004023f00", format!("62268202782183023f00a5098001718304000000008a01058b032f0606{pins}")),
-        ("00a40004022fe2", format!("62228202412183022fe28a01058b032f06018002000a880110{pins}")),
-        ("00a40004022f00", format!("62258205422100260183022f008a01058b032f0603800200268801f0{pins}")),
-        (USIM, format!("622d8202782183027fff8410a0000000871002ffffffff89070900008a01058b032f0606{pins}")),
-        ("00a40004026f07", format!("62228202412183026f078a01058b036f060580020009880138{pins}")),
-        ("00a40004026fc4", format!("62218202412183026fc48a01058b036f0604800200808800{pins}")),
-        ("00a40004025f3b", format!("621b8202782183025f3b8a01058b036f0606{pins}")),
-        ("00a40004024f20", format!("62228202412183024f208a01058b036f060480020009880108{pins}")),
+        (
+            "00a40004023f00",
+            format!("622d8202782183023f00a50c8001718304000086978701018a01058b032f060681021969{pins}"),
+        ),
+        ("00a40004022fe2", format!("62268202412183022fe28a01058b032f06018002000a8102000a880110{pins}")),
+        ("00a40004022f00", format!("62298205422100260183022f008a01058b032f060380020026810200268801f0{pins}")),
+        (
+            USIM,
+            format!("62318202782183027fff8410a0000000871002ffffffff89070900008a01058b032f060681021108{pins}"),
+        ),
+        ("00a40004026f07", format!("62268202412183026f078a01058b036f06058002000981020009880138{pins}")),
+        ("00a40004026fc4", format!("62258202412183026fc48a01058b036f060480020080810200808800{pins}")),
+        ("00a40004025f3b", format!("621f8202782183025f3b8a01058b036f060681020012{pins}")),
+        ("00a40004024f20", format!("62268202412183024f208a01058b036f06048002000981020009880108{pins}")),
     ] {
         assert_eq!(terminal.send(select), format!("{fcp}9000"), "{select}");
     }
-    assert_eq!(terminal.send("80f2000000"), format!("621b8202782183025f3b8a01058b036f0606{pins}9000"));
+    assert_eq!(
+        terminal.send("80f2000000"),
+        format!("621f8202782183025f3b8a01058b036f060681020012{pins}9000")
+    );
 }
 
 /// The order in which wpa_supplicant asks (its `pcsc_funcs.c`, as seen on the wire).
@@ -41,27 +50,32 @@ fn wpa_supplicants_conversation_from_reset_to_res() {
     let mut terminal = Terminal::new();
     let mut say = |apdu: &str, answer: &str| assert_eq!(terminal.raw(apdu), answer, "{apdu}");
     let pins = "c6099001c083010183010a";
-    say("00a40004023f00", "6128");
-    say("00c0000028", &format!("62268202782183023f00a5098001718304000000008a01058b032f0606{pins}9000"));
-    say("00a40004022f00", "6127");
-    say("00c0000027", &format!("62258205422100260183022f008a01058b032f0603800200268801f0{pins}9000"));
+    say("00a40004023f00", "612f");
+    say(
+        "00c000002f",
+        &format!("622d8202782183023f00a50c8001718304000086978701018a01058b032f060681021969{pins}9000"),
+    );
+    say("00a40004022f00", "612b");
+    say("00c000002b", &format!("62298205422100260183022f008a01058b032f060380020026810200268801f0{pins}9000"));
     say("00b20104ff", "6c26");
     say(
         "00b2010426",
         &format!("61184f10a0000000871002ffffffff890709000050045553494d{}9000", "ff".repeat(12)),
     );
-    say("00a4040410a0000000871002ffffffff8907090000", "612f");
+    say("00a4040410a0000000871002ffffffff8907090000", "6133");
     say(
-        "00c000002f",
-        &format!("622d8202782183027fff8410a0000000871002ffffffff89070900008a01058b032f0606{pins}9000"),
+        "00c0000033",
+        &format!(
+            "62318202782183027fff8410a0000000871002ffffffff89070900008a01058b032f060681021108{pins}9000"
+        ),
     );
     say("0020000100", "63c3");
     say("002000010831323334ffffffff", "9000");
-    say("00a40004026f07", "6124");
-    say("00c0000024", &format!("62228202412183026f078a01058b036f060580020009880138{pins}9000"));
+    say("00a40004026f07", "6128");
+    say("00c0000028", &format!("62268202412183026f078a01058b036f06058002000981020009880138{pins}9000"));
     say("00b0000009", "0849060021436587099000");
-    say("00a40004026fad", "6124");
-    say("00c0000024", &format!("62228202412183026fad8a01058b036f060380020004880118{pins}9000"));
+    say("00a40004026fad", "6128");
+    say("00c0000028", &format!("62268202412183026fad8a01058b036f06038002000481020004880118{pins}9000"));
     say("00b0000004", "000000029000");
     say(&authenticate_apdu(challenge([9; 16], 1, 0)), "6135");
     let answer = terminal.raw("00c0000035");
@@ -72,10 +86,10 @@ fn wpa_supplicants_conversation_from_reset_to_res() {
 #[test]
 fn t0_names_the_right_length_and_gives_data_out_in_pieces() {
     let mut terminal = Terminal::new();
-    assert_eq!(terminal.raw("00a40000022fe2"), "6124");
-    assert_eq!(terminal.raw("00c00000ff"), "6c24");
-    assert!(terminal.raw("00c0000010").ends_with("6114"));
-    assert!(terminal.raw("00c0000014").ends_with("9000"));
+    assert_eq!(terminal.raw("00a40000022fe2"), "6128");
+    assert_eq!(terminal.raw("00c00000ff"), "6c28");
+    assert!(terminal.raw("00c0000010").ends_with("6118"));
+    assert!(terminal.raw("00c0000018").ends_with("9000"));
     assert_eq!(terminal.raw("00c0000011"), "6985");
     assert_eq!(terminal.raw("00b0000000"), "6c0a");
     assert_eq!(terminal.raw("00b000000b"), "6c0a");
@@ -85,7 +99,7 @@ fn t0_names_the_right_length_and_gives_data_out_in_pieces() {
     assert_eq!(terminal.raw("00b0000a01"), "6b00");
     assert_eq!(terminal.raw("00b07fff01"), "6b00");
     // Another command in between, and the data is gone.
-    assert_eq!(terminal.raw("00a40000022fe2"), "6124");
+    assert_eq!(terminal.raw("00a40000022fe2"), "6128");
     assert_eq!(terminal.raw("0020000100"), "63c3");
     assert_eq!(terminal.raw("00c0000024"), "6985");
 }
@@ -206,18 +220,17 @@ fn status_answers_every_form_and_other_classes_are_told_apart() {
         ("80f2030c00", "6a86"),
         ("80f2000200", "6a86"),
         ("80f2000100", "6985"),
-        ("80f2000000", "6c28"),
+        ("80f2000000", "6c2f"),
         ("00f2000000", "6d00"),
         ("8010000004ffffffff", "9000"),
         ("80aa000005a903830180", "9000"),
         ("80a4000c023f00", "6d00"),
-        ("0070000001", "6881"),
         ("01a4000c023f00", "6881"),
         ("41a4000c023f00", "6881"),
         ("04a4000c023f00", "6882"),
-        ("a0a40000023f00", "6e00"),
+        ("b0a40000023f00", "6e00"),
         ("ffa40000023f00", "6e00"),
-        ("0084000008", "6d00"),
+        ("0082000008", "6d00"),
         ("00", "6700"),
         ("", "6700"),
     ] {

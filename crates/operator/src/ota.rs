@@ -47,6 +47,10 @@ fn script(update: &Update<'_>) -> Result<Vec<u8>, Malformed> {
     if p1 & 0x80 != 0 || update.octets.is_empty() || path.is_empty() {
         return Err(Malformed::new("update of a file", "no file, nothing to write, or beyond 32,767 octets"));
     }
+    // In compact form a command's length is one octet.
+    if update.octets.len() > 255 || path.len() > 255 {
+        return Err(Malformed::new("update of a file", "more than 255 octets at once"));
+    }
     let (cla, ins) = (Cla::INTERINDUSTRY, Ins::UPDATE_BINARY);
     let write = Command { cla, ins, p1, p2, data: update.octets, le: None };
     Ok([select.to_bytes()?, write.to_bytes()?].concat())

@@ -1,6 +1,7 @@
 //! `simward bench NAME`: measured figures, one line each.
 
 mod auc;
+mod card;
 mod pcsc;
 
 use crate::pcsc::PcscError;
@@ -33,6 +34,8 @@ enum What {
     },
     /// The authentication centre: vectors with durable SQN, one and 512 at a time, beside cipher and disk.
     Auc,
+    /// The card in this process: READ BINARY, AUTHENTICATE in memory and on disk, memory of an idle card, start.
+    Card,
 }
 
 /// Why there is no figure.
@@ -83,6 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
     let figures = match &args.what {
         What::Pcsc { reader, profile } => pcsc::run(reader.as_deref(), profile.as_deref(), duration)?,
         What::Auc => auc::run(duration)?,
+        What::Card => card::run(duration)?,
     };
     for figure in figures {
         if args.json {
@@ -90,7 +94,8 @@ pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
             println!("{}", serde_json::to_string(&figure).unwrap_or_default());
         } else {
             let Figure { name, value, unit, n, seconds } = figure;
-            println!("{name}: {value:.0} {unit} ({n} in {seconds:.2} s)");
+            let decimals = if value < 100.0 { 2 } else { 0 };
+            println!("{name}: {value:.decimals$} {unit} ({n} in {seconds:.2} s)");
         }
     }
     Ok(())

@@ -41,7 +41,7 @@ fn send(
     match status.to_bytes() {
         [0x90, 0x00] => Ok(data.to_vec()),
         [0x61, more] => {
-            let le = Some(if more == 0 { 256 } else { u16::from(more) });
+            let le = Some(if more == 0 { 256 } else { usize::from(more) });
             let rest =
                 Command { cla: Cla::INTERINDUSTRY, ins: Ins::GET_RESPONSE, p1: 0, p2: 0, data: &[], le };
             send(card, name, rest, hint)
@@ -50,7 +50,7 @@ fn send(
     }
 }
 
-const fn command(ins: Ins, p1: u8, p2: u8, data: &[u8], le: Option<u16>) -> Command<'_> {
+const fn command(ins: Ins, p1: u8, p2: u8, data: &[u8], le: Option<usize>) -> Command<'_> {
     Command { cla: Cla::INTERINDUSTRY, ins, p1, p2, data, le }
 }
 

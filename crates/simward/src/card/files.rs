@@ -198,7 +198,8 @@ fn conditions(rule: &[u8]) -> (String, String) {
     let mut mode = 0;
     for object in objects(rule).map_while(Result::ok) {
         if object.tag & 0xf0 == 0x80 {
-            mode = object.value.first().copied().unwrap_or(0);
+            // Other tags than 80 name a command by its instruction.
+            mode = object.value.first().filter(|_| object.tag == 0x80).copied().unwrap_or(0);
             continue;
         }
         let takes = match (object.tag, find(object.value, 0x83)) {

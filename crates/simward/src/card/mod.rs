@@ -4,7 +4,7 @@ mod authenticate;
 mod backup;
 mod contact;
 pub(crate) mod files;
-mod folder;
+pub(crate) mod folder;
 mod host;
 mod make;
 mod pin;

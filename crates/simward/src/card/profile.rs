@@ -9,6 +9,12 @@
 //! pin = "1234"
 //! puk = "12345678"
 //! adm1 = "87654321"
+//! pin2 = "5678"                      # optional, with puk2: the second PIN
+//! puk2 = "87654321"
+//! universal_pin = "1357"             # optional, with universal_puk: one PIN for all applications
+//! universal_puk = "12348765"
+//! more_adm = ["11112222"]            # optional: administrative codes 2 and on
+//! gsm = false                        # optional: no answer to GSM's own authentication; true unless said
 //! msisdn = "8613800138000"          # optional
 //! deed_id = "64 hexadecimal digits" # optional
 //! card_key = "64 hexadecimal digits" # optional: the card's own signing key, a scalar of P-256
@@ -16,7 +22,7 @@
 //! kid = "32 hexadecimal digits"
 //! ```
 
-use card::{Code, MncLength, Profile};
+use card::{Code, MncLength, Pin, Profile};
 use keys::Secret;
 use keys::ota::OtaKeys;
 use serde::Deserialize as _;
@@ -54,6 +60,13 @@ struct Text {
     pin: String,
     puk: String,
     adm1: String,
+    pin2: Option<String>,
+    puk2: Option<String>,
+    universal_pin: Option<String>,
+    universal_puk: Option<String>,
+    #[serde(default)]
+    more_adm: Vec<String>,
+    gsm: Option<bool>,
     msisdn: Option<String>,
     deed_id: Option<String>,
     card_key: Option<String>,
@@ -74,8 +87,24 @@ fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Pro
 /// The fields as text. The parser's own messages quote what they stumble over, and that may be a PIN or a key: so it is
 /// asked for a table first, and each field's type is judged here.
 fn read_fields(text: &str) -> Result<Text, ProfileError> {
-    const TEXTS: [&str; 12] =
-        ["iccid", "imsi", "k", "opc", "pin", "puk", "adm1", "msisdn", "deed_id", "card_key", "kic", "kid"];
+    const TEXTS: [&str; 16] = [
+        "iccid",
+        "imsi",
+        "k",
+        "opc",
+        "pin",
+        "puk",
+        "adm1",
+        "pin2",
+        "puk2",
+        "universal_pin",
+        "universal_puk",
+        "msisdn",
+        "deed_id",
+        "card_key",
+        "kic",
+        "kid",
+    ];
     let table: toml::Table = toml::from_str(text).map_err(|e| {
         let at = e.span().map_or(0, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
         ProfileError::Toml(format!("not TOML, at line {at}"))
@@ -87,6 +116,16 @@ fn read_fields(text: &str) -> Result<Text, ProfileError> {
     }
     if table.get("mnc_length").is_some_and(|value| !value.is_integer()) {
         return Err(ProfileError::Field { field: "mnc_length", why: "must be the number 2 or 3".into() });
+    }
+    let codes = |value: &toml::Value| value.as_array().is_some_and(|all| all.iter().all(toml::Value::is_str));
+    if table.get("more_adm").is_some_and(|value| !codes(value)) {
+        return Err(ProfileError::Field {
+            field: "more_adm",
+            why: "must be a list of texts in quotes".into(),
+        });
+    }
+    if table.get("gsm").is_some_and(|value| !value.is_bool()) {
+        return Err(ProfileError::Field { field: "gsm", why: "must be true or false".into() });
     }
     // What is left to go wrong are names: a field missing, or one too many.
     Text::deserialize(toml::Value::Table(table)).map_err(|e| ProfileError::Toml(e.message().to_owned()))
@@ -108,6 +147,13 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
         pin: field("pin", Code::pin(&text.pin))?,
         puk: field("puk", Code::eight(&text.puk))?,
         adm1: field("adm1", Code::eight(&text.adm1))?,
+        pin2: pin(["pin2", "puk2"], text.pin2, text.puk2)?,
+        universal_pin: pin(["universal_pin", "universal_puk"], text.universal_pin, text.universal_puk)?,
+        more_adm: match text.more_adm.len() {
+            0..=9 => field("more_adm", text.more_adm.iter().map(|code| Code::eight(code)).collect())?,
+            _ => return field("more_adm", Err("must be nine codes at most: with adm1 they are ten")),
+        },
+        gsm: text.gsm.unwrap_or(true),
         msisdn: text.msisdn.map(|m| field("msisdn", m.parse())).transpose()?,
         deed_id: text.deed_id.map(|d| binary("deed_id", &d)).transpose()?,
         card_key: text.card_key.map(|key| binary("card_key", &key).map(Secret::new)).transpose()?,
@@ -120,6 +166,22 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
             (None, Some(_)) => return field("kic", Err("is missing: `kic` and `kid` come together")),
         },
     })
+}
+
+/// A PIN that comes with what unblocks it, or not at all.
+fn pin(
+    [pin_name, puk_name]: [&'static str; 2],
+    pin: Option<String>,
+    puk: Option<String>,
+) -> Result<Option<Pin>, ProfileError> {
+    match (pin, puk) {
+        (Some(pin), Some(puk)) => {
+            Ok(Some(Pin { pin: field(pin_name, Code::pin(&pin))?, puk: field(puk_name, Code::eight(&puk))? }))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => field(puk_name, Err(format!("is missing: `{pin_name}` comes with it"))),
+        (None, Some(_)) => field(pin_name, Err(format!("is missing: `{puk_name}` comes with it"))),
+    }
 }
 
 /// Writes a profile, K and all: for a file that [`save`] protects.
@@ -139,6 +201,14 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
     line("pin", &digits(&profile.pin));
     line("puk", &digits(&profile.puk));
     line("adm1", &digits(&profile.adm1));
+    for (names, pin) in
+        [(["pin2", "puk2"], &profile.pin2), (["universal_pin", "universal_puk"], &profile.universal_pin)]
+    {
+        if let Some(pin) = pin {
+            line(names[0], &digits(&pin.pin));
+            line(names[1], &digits(&pin.puk));
+        }
+    }
     if let Some(msisdn) = &profile.msisdn {
         line("msisdn", msisdn.as_str());
     }
@@ -153,6 +223,13 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
         line("kid", &hex::encode(keys.kid().danger_expose()));
     }
     let _ = writeln!(out, "mnc_length = {}", profile.mnc_length as u8);
+    if !profile.more_adm.is_empty() {
+        let codes: Vec<_> = profile.more_adm.iter().map(|code| format!("\"{}\"", digits(code))).collect();
+        let _ = writeln!(out, "more_adm = [{}]", codes.join(", "));
+    }
+    if !profile.gsm {
+        let _ = writeln!(out, "gsm = false");
+    }
     out
 }
 
@@ -188,11 +265,21 @@ mod tests {
         kid = "1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d"
     "#;
 
+    const MORE: &str = r#"
+        pin2 = "5678"
+        puk2 = "87654321"
+        universal_pin = "135790"
+        universal_puk = "12348765"
+        more_adm = ["11112222", "33334444"]
+        gsm = false
+    "#;
+
     #[test]
     fn a_profile_reads_back_as_it_was_written() {
         for text in [
             GOOD.to_owned(),
             GOOD.replace("mnc_length = 2", "mnc_length = 3").replace("\"1234\"", "\"12345678\""),
+            format!("{GOOD}{MORE}"),
             GOOD.lines()
                 .filter(|l| !["msisdn", "deed_id", "kic", "kid"].iter().any(|name| l.contains(name)))
                 .collect::<Vec<_>>()
@@ -226,6 +313,15 @@ mod tests {
             ),
             ("kic = \"1c", "kic = \"", "field `kic`: must be 32 hexadecimal digits"),
             ("kid = \"1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d\"", "", "field `kid`: is missing"),
+            ("mnc_length = 2", "mnc_length = 2\npin2 = \"5678\"", "field `puk2`: is missing"),
+            ("mnc_length = 2", "mnc_length = 2\npuk2 = \"12345678\"", "field `pin2`: is missing"),
+            ("mnc_length = 2", "mnc_length = 2\nmore_adm = \"12345678\"", "field `more_adm`: must be a list"),
+            (
+                "mnc_length = 2",
+                "mnc_length = 2\nmore_adm = [\"1234567\"]",
+                "field `more_adm`: malformed eight",
+            ),
+            ("mnc_length = 2", "mnc_length = 2\ngsm = \"no\"", "field `gsm`: must be true or false"),
             ("opc = ", "op = ", "unknown field `op`"),
             ("puk = \"12345678\"", "", "missing field `puk`"),
             ("k = \"465b5ce8b199b49faa5f0a2ee238a6bc\"", "k = \"465b5ce8b199b49faa5f0a2ee238a6bc", ""),

@@ -270,7 +270,7 @@ impl Terminal<'_> {
         let answer = self.link.transmit(&command.to_bytes().map_err(nonsense)?)?;
         let (data, status) = response(&answer).map_err(nonsense)?;
         let (mut data, mut status) = (data.to_vec(), status);
-        let le = |n: u8| Some(if n == 0 { 256 } else { u16::from(n) });
+        let le = |n: u8| Some(if n == 0 { 256 } else { usize::from(n) });
         if let [0x6c, exact] = status.to_bytes() {
             let again = Command { le: le(exact), ..command };
             let answer = self.link.transmit(&again.to_bytes().map_err(nonsense)?)?;
@@ -315,14 +315,14 @@ impl Terminal<'_> {
     /// Octets of the selected transparent file, up to 255 of them; `None` if whoever asks may not.
     pub(crate) fn read_binary(&mut self, size: usize) -> Result<Option<Vec<u8>>, TerminalError> {
         const WHAT: &str = "READ BINARY";
-        let le = u16::try_from(size.min(255)).unwrap_or(255);
+        let le = size.min(255);
         readable(self.send(WHAT, command(Ins::READ_BINARY, 0, 0, &[], Some(le)))?, WHAT)
     }
 
     /// A record of the selected file; `None` if whoever asks may not.
     pub(crate) fn read_record(&mut self, number: u8, len: u8) -> Result<Option<Vec<u8>>, TerminalError> {
         const WHAT: &str = "READ RECORD";
-        let le = Some(u16::from(len));
+        let le = Some(usize::from(len));
         readable(self.send(WHAT, command(Ins::READ_RECORD, number, 0x04, &[], le))?, WHAT)
     }
 
@@ -432,6 +432,6 @@ fn readable((data, status): (Vec<u8>, Status), what: &'static str) -> Result<Opt
     }
 }
 
-const fn command(ins: Ins, p1: u8, p2: u8, data: &[u8], le: Option<u16>) -> Command<'_> {
+const fn command(ins: Ins, p1: u8, p2: u8, data: &[u8], le: Option<usize>) -> Command<'_> {
     Command { cla: Cla::INTERINDUSTRY, ins, p1, p2, data, le }
 }

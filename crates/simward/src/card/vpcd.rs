@@ -75,6 +75,10 @@ mod tests {
             pin: Code::pin("1234").unwrap(),
             puk: Code::eight("12345678").unwrap(),
             adm1: Code::eight("87654321").unwrap(),
+            pin2: None,
+            universal_pin: None,
+            more_adm: Vec::new(),
+            gsm: true,
             msisdn: None,
             deed_id: None,
             card_key: None,
@@ -114,7 +118,7 @@ mod tests {
     fn power_and_reset_have_no_answer_and_the_atr_and_apdus_have() {
         let select = b"\x00\x07\x00\xa4\x00\x04\x02\x2f\xe2";
         let out = reader(&[b"\x00\x01\x01", b"\x00\x01\x02", b"\x00\x01\x04", select, b"\x00\x01\x00"]);
-        assert_eq!(out, [atr(), b"\x00\x02\x61\x24".to_vec()].concat());
+        assert_eq!(out, [atr(), b"\x00\x02\x61\x28".to_vec()].concat());
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! The anchor as a file beside the device key: the number of the last record that was answered.
 //!
+//! ```text
+//! two sectors of 512 octets, one for even numbers and one for odd: number, MAC over both, zeros
+//! ```
+//!
+//! A new number goes where the one before the last stood, in place and in one sector, which a disk writes whole or not at
+//! all. Replacing the file instead would take three waits for the disk where this takes one.
+//!
 //! What a file is worth as an anchor: it finds banks, and whole state folders, that were put back without it, and nobody
 //! without the device key can write one. It does not stop somebody who also puts the key's folder back: a number that
 //! only grows wants a place that only grows, such as a chip's counter.
@@ -10,35 +17,71 @@ use keys::Secret;
 use keys::digest::hmac_sha256;
 use keys::seal::subkey;
 use keys::secret::same;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// The number and its MAC, one line; replaced whole.
+/// Octets of a sector.
+const SECTOR: usize = 512;
+
+/// The anchor, open for writing.
 #[derive(Debug)]
 pub(crate) struct AnchorFile {
-    folder: PathBuf,
     path: PathBuf,
+    file: File,
     key: Secret<[u8; 32]>,
     value: u64,
 }
 
-impl AnchorFile {
-    fn at(path: &Path, device_key: &Secret<[u8; 32]>) -> Self {
-        let key = subkey(device_key, b"", b"simward.card.anchor.1");
-        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        Self { folder, path: path.to_owned(), key, value: 0 }
-    }
+/// A sector: the number, and its MAC under the anchor's key.
+fn sector(key: &Secret<[u8; 32]>, value: u64) -> [u8; SECTOR] {
+    let number = value.to_be_bytes();
+    let mut out = [0; SECTOR];
+    let parts = number.iter().copied().chain(hmac_sha256(key, &[b"sector", &number]));
+    out.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+    out
+}
 
+/// The number in a sector that was written whole, by whoever has the key.
+fn read(key: &Secret<[u8; 32]>, bytes: &[u8]) -> Option<u64> {
+    let value = u64::from_be_bytes(*bytes.first_chunk()?);
+    same(&sector(key, value), bytes.first_chunk::<SECTOR>()?).then_some(value)
+}
+
+/// What the first version wrote: the number and its MAC, one line.
+fn line(key: &Secret<[u8; 32]>, bytes: &[u8]) -> Option<u64> {
+    let number = bytes.split(|b| *b == b' ').next().and_then(|n| std::str::from_utf8(n).ok());
+    let value: u64 = number?.parse().ok()?;
+    let line = format!("{value} {}\n", hex::encode(hmac_sha256(key, &[&value.to_be_bytes()])));
+    same(line.as_bytes(), bytes).then_some(value)
+}
+
+fn key(device_key: &Secret<[u8; 32]>) -> Secret<[u8; 32]> {
+    subkey(device_key, b"", b"simward.card.anchor.1")
+}
+
+/// Both sectors anew, in a file that takes the place of what was there.
+fn replace(path: &Path, key: &Secret<[u8; 32]>, value: u64) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let before = value.saturating_sub(1);
+    let (even, odd) = if value.is_multiple_of(2) { (value, before) } else { (before, value) };
+    file.write_all(&[sector(key, even), sector(key, odd)].concat())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
+impl AnchorFile {
     /// Makes the anchor of a card that has no record yet.
     pub(super) fn create(path: &Path, device_key: &Secret<[u8; 32]>) -> Result<(), FolderError> {
-        Self::at(path, device_key).write(0).map_err(io_error("write", path))
+        replace(path, &key(device_key), 0).map_err(io_error("write", path))
     }
 
     /// Reads the anchor. `Ok(None)` if it was changed by somebody without the device key.
     pub(super) fn open(path: &Path, device_key: &Secret<[u8; 32]>) -> Result<Option<Self>, FolderError> {
-        let mut anchor = Self::at(path, device_key);
+        let key = key(device_key);
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -46,10 +89,18 @@ impl AnchorFile {
             }
             Err(source) => return Err(io_error("read", path)(source)),
         };
-        let number = bytes.split(|b| *b == b' ').next().and_then(|n| std::str::from_utf8(n).ok());
-        let Some(value) = number.and_then(|n| n.parse().ok()) else { return Ok(None) };
-        anchor.value = value;
-        Ok(same(anchor.line(value).as_bytes(), &bytes).then_some(anchor))
+        let value = if let Some(value) = line(&key, &bytes) {
+            replace(path, &key, value).map_err(io_error("write", path))?;
+            value
+        } else {
+            let (even, odd) = bytes.split_at_checked(SECTOR).unwrap_or_default();
+            match (read(&key, even), read(&key, odd)) {
+                (Some(even), Some(odd)) if bytes.len() == 2 * SECTOR => even.max(odd),
+                _ => return Ok(None),
+            }
+        };
+        let file = OpenOptions::new().write(true).open(path).map_err(io_error("open", path))?;
+        Ok(Some(Self { path: path.to_owned(), file, key, value }))
     }
 
     /// The last number that was answered.
@@ -57,17 +108,10 @@ impl AnchorFile {
         self.value
     }
 
-    fn line(&self, value: u64) -> String {
-        format!("{value} {}\n", hex::encode(hmac_sha256(&self.key, &[&value.to_be_bytes()])))
-    }
-
     fn write(&self, value: u64) -> io::Result<()> {
-        let fresh = self.path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(self.line(value).as_bytes())?;
-        file.sync_data()?;
-        fs::rename(&fresh, &self.path)?;
-        sync_folder(&self.folder)
+        let place = value % 2 * SECTOR as u64;
+        self.file.write_all_at(&sector(&self.key, value), place)?;
+        self.file.sync_data()
     }
 }
 
@@ -86,5 +130,50 @@ impl Anchor for AnchorFile {
         })?;
         self.value = to;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_there_after_every_advance_and_only_whole_sectors_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, device_key) = (folder.path().join("anchor"), Secret::new([3; 32]));
+        AnchorFile::create(&path, &device_key).unwrap();
+        for value in 1..6 {
+            let mut anchor = AnchorFile::open(&path, &device_key).unwrap().unwrap();
+            anchor.advance(value).unwrap();
+            assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), value);
+        }
+        let whole = fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut changed = whole.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, changed).unwrap();
+            assert!(AnchorFile::open(&path, &device_key).unwrap().is_none(), "bit {bit}");
+        }
+        for bad in [&whole[..SECTOR], &whole[SECTOR..], &[], &[&whole[..], &[0]].concat()] {
+            fs::write(&path, bad).unwrap();
+            assert!(AnchorFile::open(&path, &device_key).unwrap().is_none());
+        }
+        fs::write(&path, [&whole[SECTOR..], &whole[..SECTOR]].concat()).unwrap();
+        assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 5);
+        fs::write(&path, whole).unwrap();
+        assert!(AnchorFile::open(&path, &Secret::new([4; 32])).unwrap().is_none(), "another card's");
+    }
+
+    #[test]
+    fn the_line_that_the_first_version_wrote_is_read_and_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, device_key) = (folder.path().join("anchor"), Secret::new([3; 32]));
+        let mac = hmac_sha256(&key(&device_key), &[&7u64.to_be_bytes()]);
+        fs::write(&path, format!("7 {}\n", hex::encode(mac))).unwrap();
+        assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 7);
+        assert_eq!(fs::read(&path).unwrap().len(), 2 * SECTOR);
+        assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 7);
+        fs::write(&path, format!("6 {}\n", hex::encode(mac))).unwrap();
+        assert!(AnchorFile::open(&path, &device_key).unwrap().is_none());
     }
 }

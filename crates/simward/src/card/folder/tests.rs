@@ -20,6 +20,10 @@ fn profile() -> Profile {
         pin: Code::pin("1234").unwrap(),
         puk: Code::eight("12345678").unwrap(),
         adm1: Code::eight("87654321").unwrap(),
+        pin2: None,
+        universal_pin: None,
+        more_adm: Vec::new(),
+        gsm: true,
         msisdn: None,
         deed_id: None,
         card_key: None,
@@ -236,7 +240,7 @@ fn every_single_byte_changed_ends_the_card_and_is_never_accepted() {
         flips["key"] > 60 && flips["place"] > 60 && flips["anchor"] > 60 && flips["identity"] == 33,
         "{flips:?}"
     );
-    assert!(flips["bank-a"] + flips.get("bank-b").copied().unwrap_or(0) > 5_000, "{flips:?}");
+    assert!(flips["bank-a"] + flips.get("bank-b").copied().unwrap_or(0) > 1_900, "{flips:?}");
     assert_eq!(desk.guess("card"), [0x63, 0xc1], "put back as it was, it opens");
 }
 

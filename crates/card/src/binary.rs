@@ -1,0 +1,89 @@
+//! READ BINARY and UPDATE BINARY (TS 102 221 §11.1.3, §11.1.4), and how any command finds the EF it speaks of.
+
+use crate::answer::Answer;
+use crate::file::{File, FileId, Life, Structure};
+use crate::rule::Operation;
+use crate::session::{Channel, Chosen};
+use crate::state::{Change, State};
+use wire::apdu::{Command, Status};
+
+/// READ BINARY.
+pub(crate) fn read_binary<'s>(
+    command: &Command<'_>,
+    state: &'s State,
+    channel: &mut Channel,
+) -> Result<Answer<'s>, Status> {
+    let (_, _, bytes) = place(command, Operation::Read, state, channel)?;
+    Ok(Answer::Part(bytes))
+}
+
+/// UPDATE BINARY: the change that has to be made durable.
+pub(crate) fn update_binary(
+    command: &Command<'_>,
+    state: &State,
+    channel: &mut Channel,
+) -> Result<Change, Status> {
+    let (id, offset, bytes) = place(command, Operation::Update, state, channel)?;
+    if command.data.is_empty() || command.data.len() > bytes.len() {
+        return Err(Status::WRONG_LENGTH);
+    }
+    Ok(Change::Write(id, offset, command.data.to_vec()))
+}
+
+/// The file, the offset and what lies there, to the end of the file. Only where access was granted.
+fn place<'s>(
+    command: &Command<'_>,
+    operation: Operation,
+    state: &'s State,
+    channel: &mut Channel,
+) -> Result<(FileId, u16, &'s [u8]), Status> {
+    let (sfi, offset) = match command.p1 {
+        p1 if p1 & 0x80 == 0 => (None, u16::from_be_bytes([p1, command.p2])),
+        p1 if p1 & 0x60 == 0 => (Some(p1 & 0x1f), u16::from(command.p2)),
+        _ => return Err(Status::WRONG_P1_P2),
+    };
+    let (id, file) = current(sfi, state, channel)?;
+    if file.structure() != Some(Structure::Transparent) {
+        return Err(Status::WRONG_FILE_STRUCTURE);
+    }
+    granted(id, file, operation, state, channel)?;
+    match file.content.get(usize::from(offset)..) {
+        None | Some([]) => Err(Status::OUT_OF_RANGE),
+        Some(bytes) => Ok((id, offset, bytes)),
+    }
+}
+
+/// The current EF, or the one with this short identifier in the current directory, which then becomes current.
+pub(crate) fn current<'s>(
+    sfi: Option<u8>,
+    state: &'s State,
+    channel: &mut Channel,
+) -> Result<(FileId, &'s File), Status> {
+    if let Some(sfi) = sfi {
+        let id = state.tree.by_sfi(channel.dir, sfi).ok_or(Status::FILE_NOT_FOUND)?;
+        let file = state.tree.file(id).ok_or(Status::FILE_NOT_FOUND)?;
+        channel.choose(Chosen { file: id, fid: file.fid });
+        return Ok((id, file));
+    }
+    let id = channel.ef.ok_or(Status::NO_EF_SELECTED)?.file;
+    Ok((id, state.tree.file(id).ok_or(Status::NO_EF_SELECTED)?))
+}
+
+/// That whoever speaks may do this, and that the file is in a state to have it done.
+pub(crate) fn granted(
+    id: FileId,
+    file: &File,
+    operation: Operation,
+    state: &State,
+    channel: &Channel,
+) -> Result<(), Status> {
+    if !channel.may(operation, id, state) {
+        return Err(Status::SECURITY_NOT_SATISFIED);
+    }
+    let used = matches!(operation, Operation::Read | Operation::Update) && file.used_when_deactivated;
+    match file.life {
+        Life::Activated | Life::Initialisation => Ok(()),
+        Life::Deactivated if used => Ok(()),
+        Life::Deactivated | Life::Terminated => Err(Status::INVALIDATED),
+    }
+}

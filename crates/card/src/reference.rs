@@ -1,0 +1,452 @@
+//! The reference profile: the files of a new card, their access rules and what is in them, as tables.
+//!
+//! Content follows TS 102 221 §13 (MF), TS 51.011 §10 (DF.TELECOM, DF.GSM) and TS 31.102 §4.2 to §4.4 (USIM). The SIM's
+//! files in DF.GSM are the USIM's under their old identifiers, so that a telephone of either age finds one truth.
+
+use crate::Profile;
+use crate::file::{File, FileId, Kind, RuleRef, Structure};
+use crate::tree::Tree;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use wire::{Iccid, Imsi, Msisdn};
+
+/// The application identifier of the USIM (TS 101 220 Annex E: 3GPP, USIM, then the provider's octets).
+pub(crate) const USIM_AID: [u8; 16] =
+    [0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x02, 0xff, 0xff, 0xff, 0xff, 0x89, 0x07, 0x09, 0x00, 0x00];
+/// What every USIM's name begins with.
+pub(crate) const USIM: &[u8] = USIM_AID.split_at(7).0;
+
+/// EF.ICCID under the MF.
+pub(crate) const ICCID: u16 = 0x2fe2;
+/// EF.SPN and EF.HPPLMN of the USIM: what the operator may write from afar.
+pub(crate) const SPN: u16 = 0x6f46;
+pub(crate) const HPPLMN: u16 = 0x6f31;
+
+/// A directory of the profile; the discriminant is its number on the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dir {
+    Mf = 0,
+    Telecom = 1,
+    Gsm = 2,
+    Usim = 3,
+    GsmAccess = 4,
+}
+
+impl Dir {
+    const ALL: [Self; 5] = [Self::Mf, Self::Telecom, Self::Gsm, Self::Usim, Self::GsmAccess];
+
+    const fn id(self) -> FileId {
+        FileId(self as u16)
+    }
+
+    /// Its file identifier; an application's directory is addressed as the current one, 7FFF.
+    const fn fid(self) -> u16 {
+        match self {
+            Self::Mf => 0x3f00,
+            Self::Telecom => 0x7f10,
+            Self::Gsm => 0x7f20,
+            Self::Usim => 0x7fff,
+            Self::GsmAccess => 0x5f3b,
+        }
+    }
+
+    const fn parent(self) -> Self {
+        match self {
+            Self::Mf | Self::Telecom | Self::Gsm | Self::Usim => Self::Mf,
+            Self::GsmAccess => Self::Usim,
+        }
+    }
+
+    /// The EF.ARR that the rules of its files are in: its own or that of a directory above it.
+    const fn arr(self) -> u16 {
+        match self {
+            Self::Mf | Self::Telecom | Self::Gsm => 0x2f06,
+            Self::Usim | Self::GsmAccess => 0x6f06,
+        }
+    }
+
+    fn file(self) -> File {
+        let kind = match self {
+            Self::Usim => Kind::Application(USIM_AID.to_vec()),
+            _ => Kind::Dir,
+        };
+        let rule = Rule::Directory.in_arr(self.parent().arr());
+        File::new(self.parent().id(), self.fid(), 0, kind, rule, Vec::new())
+    }
+}
+
+/// An access rule of the profile. The discriminant is its record in EF.ARR. What a rule does not speak of is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Read by anybody, changed by nobody. EF.ARR itself: nobody loosens a rule.
+    AlwaysNever = 1,
+    AlwaysPin = 2,
+    AlwaysAdm = 3,
+    PinPin = 4,
+    PinAdm = 5,
+    /// Directories: the operator makes new files in them; none of them goes.
+    Directory = 6,
+    PinPin2 = 7,
+    /// For files that the operator makes later: the holder uses them, the operator does the rest.
+    Open = 8,
+}
+
+impl Rule {
+    const ALL: [Self; 8] = [
+        Self::AlwaysNever,
+        Self::AlwaysPin,
+        Self::AlwaysAdm,
+        Self::PinPin,
+        Self::PinAdm,
+        Self::Directory,
+        Self::PinPin2,
+        Self::Open,
+    ];
+
+    const fn in_arr(self, arr: u16) -> RuleRef {
+        RuleRef { arr, record: self as u8 }
+    }
+
+    /// In expanded format (TS 102 221 §9.2.7, ISO/IEC 7816-4 §9.3): access mode, then what it takes.
+    fn record(self) -> Vec<u8> {
+        const READ: u8 = 0x01;
+        const UPDATE: u8 = 0x02;
+        /// ACTIVATE and DEACTIVATE FILE.
+        const SWITCH: u8 = 0x18;
+        const DELETE: u8 = 0x40;
+        const CREATE_EF_AND_DF: u8 = 0x06;
+        const ALWAYS: &[u8] = &[0x90, 0];
+        // Key reference; usage: the user proves knowledge.
+        const PIN: &[u8] = &[0xa4, 6, 0x83, 1, 0x01, 0x95, 1, 0x08];
+        const PIN2: &[u8] = &[0xa4, 6, 0x83, 1, 0x81, 0x95, 1, 0x08];
+        const ADM: &[u8] = &[0xa4, 6, 0x83, 1, 0x0a, 0x95, 1, 0x08];
+        let mode = |byte, condition: &[u8]| [&[0x80, 1, byte], condition].concat();
+        let command = |ins, condition: &[u8]| [&[0x84, 1, ins], condition].concat();
+        match self {
+            Self::AlwaysNever => mode(READ, ALWAYS),
+            Self::AlwaysPin => [mode(READ, ALWAYS), mode(UPDATE, PIN), mode(SWITCH, ADM)].concat(),
+            Self::AlwaysAdm => [mode(READ, ALWAYS), mode(UPDATE | SWITCH, ADM)].concat(),
+            Self::PinPin => [mode(READ | UPDATE, PIN), mode(SWITCH, ADM)].concat(),
+            Self::PinAdm => [mode(READ, PIN), mode(UPDATE | SWITCH, ADM)].concat(),
+            Self::Directory => mode(CREATE_EF_AND_DF, ADM),
+            Self::PinPin2 => [mode(READ, PIN), mode(UPDATE, PIN2), mode(SWITCH, ADM)].concat(),
+            Self::Open => [
+                mode(READ | UPDATE, PIN),
+                command(0x32, PIN),
+                mode(SWITCH | DELETE | 0x20, ADM),
+                command(0xd4, ADM),
+            ]
+            .concat(),
+        }
+    }
+}
+
+/// One line of the table of EFs.
+struct Entry {
+    dir: Dir,
+    fid: u16,
+    /// Short file identifier; 0 where it has none.
+    sfi: u8,
+    structure: Structure,
+    rule: Rule,
+    /// What is in it at first; `None` if this profile has no such file.
+    content: fn(&Profile) -> Option<Vec<u8>>,
+}
+
+const ARR_RECORD: u8 = 44;
+const DIR_RECORD: u8 = 38;
+const MSISDN_RECORD: u8 = 28;
+/// 20 octets of name (TS 51.011 §10.5.1: X + 14).
+const ADN_RECORD: u8 = 34;
+const ADN_RECORDS: usize = 50;
+const SMS_RECORD: u8 = 176;
+const SMS_RECORDS: usize = 20;
+/// 12 octets of name (TS 31.102 §4.2.27: 28 + Y).
+const SMSP_RECORD: u8 = 40;
+
+macro_rules! files {
+    ($($dir:ident $fid:literal $sfi:literal $structure:expr, $rule:ident, $content:expr;)*) => {
+        /// Every EF that is not another's. EF.DEED is ours: 2F1D, an identifier that no standard gives a file under the MF.
+        const FILES: &[Entry] = &[$(
+            Entry {
+                dir: Dir::$dir, fid: $fid, sfi: $sfi, structure: $structure, rule: Rule::$rule, content: $content,
+            },
+        )*];
+    };
+}
+
+use Structure::{Linear, Transparent};
+
+files! {
+    // TS 102 221 §13.1 to §13.4.
+    Mf 0x2fe2 0x02 Transparent,           AlwaysNever, |p| Some(iccid(&p.iccid));
+    Mf 0x2f00 0x1e Linear(DIR_RECORD),    AlwaysAdm,   |_| Some(record(&dir_template(), DIR_RECORD));
+    Mf 0x2f05 0x05 Transparent,           AlwaysPin,   |_| Some(b"enzh".to_vec());
+    Mf 0x2f06 0x06 Linear(ARR_RECORD),    AlwaysNever, |_| Some(rules());
+    Mf 0x2f1d 0x00 Transparent,           PinAdm,      |p| Some(p.deed_id?.to_vec());
+    // TS 31.102 §4.2, short identifiers of Annex H. Languages.
+    Usim 0x6f05 0x02 Transparent,         AlwaysPin,   |_| Some(b"enzh".to_vec());
+    Usim 0x6f06 0x17 Linear(ARR_RECORD),  AlwaysNever, |_| Some(rules());
+    Usim 0x6f07 0x07 Transparent,         PinAdm,      |p| Some(imsi(&p.imsi));
+    Usim 0x6f08 0x08 Transparent,         PinPin,      |_| Some(no_keys());
+    Usim 0x6f09 0x09 Transparent,         PinPin,      |_| Some(no_keys());
+    // Look for the home network every 5 × 6 minutes.
+    Usim 0x6f31 0x12 Transparent,         PinAdm,      |_| Some(vec![0x05]);
+    Usim 0x6f38 0x04 Transparent,         PinAdm,      |p| Some(services(p));
+    Usim 0x6f5b 0x0f Transparent,         PinPin,      |_| Some(vec![0xf0, 0, 0, 0xf0, 0, 0]);
+    Usim 0x6f5c 0x10 Transparent,         PinAdm,      |_| Some(vec![0xff; 3]);
+    // Locations: no TMSI, no area; the last octet: not updated.
+    Usim 0x6f73 0x0c Transparent,         PinPin,      |_| Some([&[0xff; 10][..], &[0, 0, 0xff, 0x01]].concat());
+    Usim 0x6f78 0x06 Transparent,         PinAdm,      |p| Some(access_class(&p.imsi));
+    Usim 0x6f7b 0x0d Transparent,         PinPin,      |_| Some(vec![0xff; 12]);
+    Usim 0x6f7e 0x0b Transparent,         PinPin,      |_| Some([&[0xff; 7][..], &[0, 0, 0xff, 0x01]].concat());
+    // Normal operation; the length of the MNC in octet 4.
+    Usim 0x6fad 0x03 Transparent,         AlwaysAdm,   |p| Some(vec![0, 0, 0, p.mnc_length as u8]);
+    // 112 and 911, no special category.
+    Usim 0x6fb7 0x01 Linear(4),           AlwaysAdm,   |_| Some(vec![0x11, 0xf2, 0xff, 0x00, 0x19, 0xf1, 0xff, 0x00]);
+    Usim 0x6fc4 0x00 Transparent,         PinPin,      |_| Some(vec![0xff; 128]);
+    Usim 0x6fe3 0x1e Transparent,         PinPin,      |_| Some([&[0xff; 15][..], &[0, 0, 0x01]].concat());
+    Usim 0x6fe4 0x18 Linear(80),          PinPin,      |_| Some(vec![0xff; 80]);
+    Usim 0x6f40 0x00 Linear(MSISDN_RECORD), PinPin,    |p| Some(msisdn(p.msisdn.as_ref()?));
+    Usim 0x6f3c 0x00 Linear(SMS_RECORD),  PinPin,      |_| Some(wire::sms::Record::FREE.repeat(SMS_RECORDS));
+    // No parameter is set.
+    Usim 0x6f42 0x00 Linear(SMSP_RECORD), PinPin,      |_| Some(vec![0xff; usize::from(SMSP_RECORD)]);
+    // No message sent yet; there is room (TS 31.102 §4.2.28).
+    Usim 0x6f43 0x00 Transparent,         PinPin,      |_| Some(vec![0xff, 0xff]);
+    // The registered network's name is shown too; the operator's, in 16 octets (TS 31.102 §4.2.12).
+    Usim 0x6f46 0x00 Transparent,         AlwaysAdm,   |_| Some([&[0x01][..], &record(b"Simward", 16)].concat());
+    // TS 31.102 §4.4.3. Kc and the key's number: none.
+    GsmAccess 0x4f20 0x01 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
+    GsmAccess 0x4f52 0x02 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
+    // TS 51.011 §10.5.
+    Telecom 0x6f3a 0x00 Linear(ADN_RECORD), PinPin,    |_| Some(vec![0xff; usize::from(ADN_RECORD) * ADN_RECORDS]);
+    // TS 51.011 §10.3: the language preference, English; the SIM service table; phase 2+.
+    Gsm 0x6f05 0x00 Transparent,          AlwaysPin,   |_| Some(vec![0x01]);
+    Gsm 0x6f38 0x00 Transparent,          PinAdm,      |p| Some(sim_services(p));
+    Gsm 0x6fae 0x00 Transparent,          AlwaysAdm,   |_| Some(vec![0x03]);
+}
+
+/// The SIM's files that are the USIM's: directory and identifier there, then here (TS 51.011 §10.3, §10.5).
+const LINKS: &[(Dir, u16, Dir, u16)] = &[
+    (Dir::Gsm, 0x6f07, Dir::Usim, 0x6f07),
+    (Dir::Gsm, 0x6f20, Dir::GsmAccess, 0x4f20),
+    (Dir::Gsm, 0x6f31, Dir::Usim, 0x6f31),
+    (Dir::Gsm, 0x6f46, Dir::Usim, 0x6f46),
+    (Dir::Gsm, 0x6f52, Dir::GsmAccess, 0x4f52),
+    (Dir::Gsm, 0x6f53, Dir::Usim, 0x6f73),
+    (Dir::Gsm, 0x6f78, Dir::Usim, 0x6f78),
+    (Dir::Gsm, 0x6f7b, Dir::Usim, 0x6f7b),
+    (Dir::Gsm, 0x6f7e, Dir::Usim, 0x6f7e),
+    (Dir::Gsm, 0x6fad, Dir::Usim, 0x6fad),
+    (Dir::Telecom, 0x6f3c, Dir::Usim, 0x6f3c),
+    (Dir::Telecom, 0x6f40, Dir::Usim, 0x6f40),
+    (Dir::Telecom, 0x6f42, Dir::Usim, 0x6f42),
+    (Dir::Telecom, 0x6f43, Dir::Usim, 0x6f43),
+];
+
+/// The files of a new card.
+pub(crate) fn tree(profile: &Profile) -> Tree {
+    let mut files: Vec<_> = Dir::ALL.into_iter().map(Dir::file).collect();
+    files.extend(FILES.iter().filter_map(|e| {
+        let rule = e.rule.in_arr(e.dir.arr());
+        Some(File::new(e.dir.id(), e.fid, e.sfi, Kind::Ef(e.structure), rule, (e.content)(profile)?))
+    }));
+    let links: Vec<_> = LINKS
+        .iter()
+        .filter_map(|(dir, fid, there, target)| {
+            let place = files.iter().position(|f| f.parent == there.id() && f.fid == *target)?;
+            let kind = Kind::Link(FileId(u16::try_from(place).ok()?));
+            // A link has no rule of its own: the file's holds.
+            Some(File::new(dir.id(), *fid, 0, kind, RuleRef { arr: 0, record: 0 }, Vec::new()))
+        })
+        .collect();
+    files.extend(links);
+    Tree::new(files)
+}
+
+/// The files of a card of the first version, from what was in them. It had no others.
+pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree {
+    const FORMER_ARR_RECORD: u8 = 24;
+    let mut files: Vec<_> = Dir::ALL.into_iter().map(Dir::file).collect();
+    files.extend(FILES.iter().filter_map(|e| {
+        let content = match e.dir {
+            Dir::Mf | Dir::Usim => content(e.dir == Dir::Usim, &[e.fid]),
+            Dir::Telecom | Dir::Gsm => content(false, &[e.dir.fid(), e.fid]),
+            Dir::GsmAccess => content(true, &[e.dir.fid(), e.fid]),
+        }?;
+        let structure = match e.structure {
+            Linear(ARR_RECORD) => Linear(FORMER_ARR_RECORD),
+            other => other,
+        };
+        Some(File::new(e.dir.id(), e.fid, e.sfi, Kind::Ef(structure), e.rule.in_arr(e.dir.arr()), content))
+    }));
+    let mut tree = Tree::new(files);
+    for dir in [Dir::Telecom, Dir::Gsm] {
+        if tree.children(dir.id()).next().is_none() {
+            tree.delete(dir.id());
+        }
+    }
+    tree
+}
+
+fn rules() -> Vec<u8> {
+    Rule::ALL.iter().flat_map(|rule| record(&rule.record(), ARR_RECORD)).collect()
+}
+
+/// Key set identifier 7: no keys yet.
+fn no_keys() -> Vec<u8> {
+    [&[0x07][..], &[0xff; 32]].concat()
+}
+
+/// Fills a record to its length with FF.
+fn record(content: &[u8], len: u8) -> Vec<u8> {
+    let mut out = content.to_vec();
+    out.resize(usize::from(len), 0xff);
+    out
+}
+
+/// Digits two to an octet, the first in the low half, filled with F (TS 24.008 §10.5.1.4 and others).
+fn bcd(digits: impl Iterator<Item = u8>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut low = None;
+    for digit in digits {
+        match low.take() {
+            None => low = Some(digit),
+            Some(first) => out.push(digit << 4 | first),
+        }
+    }
+    out.extend(low.map(|first| 0xf0 | first));
+    out
+}
+
+fn values(digits: &str) -> impl Iterator<Item = u8> {
+    digits.bytes().map(|b| b & 0x0f)
+}
+
+fn iccid(iccid: &Iccid) -> Vec<u8> {
+    record(&bcd(values(iccid.as_str())), 10)
+}
+
+/// What [`iccid`] wrote.
+pub(crate) fn read_iccid(content: &[u8]) -> Option<Iccid> {
+    let digits = content.iter().flat_map(|b| [b & 0x0f, b >> 4]).take_while(|d| *d < 10);
+    digits.map(|d| char::from(b'0' + d)).collect::<String>().parse().ok()
+}
+
+/// Length, then parity and type in the first half octet: 9 for an odd number of digits, 1 for an even one.
+fn imsi(imsi: &Imsi) -> Vec<u8> {
+    let parity = if imsi.as_str().len() % 2 == 1 { 9 } else { 1 };
+    let coded = bcd(core::iter::once(parity).chain(values(imsi.as_str())));
+    record(&[&[coded.len() as u8][..], &coded].concat(), 9)
+}
+
+/// One of the classes 0 to 9, by the last digit of the IMSI (TS 22.011 §4.2).
+fn access_class(imsi: &Imsi) -> Vec<u8> {
+    let class = values(imsi.as_str()).last().unwrap_or(0);
+    (1u16 << class).to_be_bytes().to_vec()
+}
+
+/// No name; length and type of the number, international; its digits; no capability, no extension
+/// (TS 31.102 §4.2.26).
+fn msisdn(msisdn: &Msisdn) -> Vec<u8> {
+    let digits = bcd(values(msisdn.as_str()));
+    let number = record(&[&[digits.len() as u8 + 1, 0x91][..], &digits].concat(), 12);
+    [&[0xff; 14][..], &number, &[0xff, 0xff]].concat()
+}
+
+/// Services of the USIM Service Table (TS 31.102 §4.2.8): 10 short message storage, 12 short message parameters, 19
+/// service provider name, 27 GSM access, 33 (always set), 38 GSM security context, 85 EPS mobility management
+/// information, 21 where there is an MSISDN, and 28, data download via SMS-PP, where there are keys for it. 1, the local phone book, would be one inside the USIM; EF.ADN under
+/// DF.TELECOM has no service here.
+fn services(profile: &Profile) -> Vec<u8> {
+    let mut table = vec![0; 17];
+    let number = profile.msisdn.map(|_| 21);
+    let download = profile.ota.as_ref().map(|_| 28);
+    for service in [10usize, 12, 19, 27, 33, 38, 85].into_iter().chain(number).chain(download) {
+        if let Some(octet) = table.get_mut((service - 1) / 8) {
+            *octet |= 1 << ((service - 1) % 8);
+        }
+    }
+    table
+}
+
+/// The application template of EF.DIR (TS 102 221 §13.1): AID and label.
+fn dir_template() -> Vec<u8> {
+    let mut inner = wire::tlv::tlv(0x4f, &USIM_AID);
+    wire::tlv::put(&mut inner, 0x50, b"USIM");
+    wire::tlv::tlv(0x61, &inner)
+}
+
+/// Services of the SIM (TS 51.011 §10.3.7), two bits each: there, and switched on. 1 CHV1 may be disabled, 2 dialling
+/// numbers, 4 messages, 9 MSISDN where there is one, 12 message parameters, 17 service provider name, 26 data download
+/// where there are keys for it.
+fn sim_services(profile: &Profile) -> Vec<u8> {
+    let mut table = vec![0; 7];
+    let number = profile.msisdn.map(|_| 9);
+    let download = profile.ota.as_ref().map(|_| 26);
+    for service in [1usize, 2, 4, 12, 17].into_iter().chain(number).chain(download) {
+        if let Some(octet) = table.get_mut((service - 1) / 4) {
+            *octet |= 3 << ((service - 1) % 4 * 2);
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_each_file_once() {
+        let all: Vec<_> = FILES
+            .iter()
+            .map(|e| (e.dir, e.fid, e.sfi))
+            .chain(LINKS.iter().map(|(dir, fid, ..)| (*dir, *fid, 0)))
+            .collect();
+        for (i, a) in all.iter().enumerate() {
+            for b in all.iter().skip(i + 1).filter(|b| b.0 == a.0) {
+                assert_ne!(a.1, b.1);
+                assert!(a.2 == 0 || a.2 != b.2, "{a:?} and {b:?}");
+            }
+        }
+        for (.., dir, fid) in LINKS {
+            assert!(FILES.iter().any(|e| e.dir == *dir && e.fid == *fid), "{dir:?} {fid:04x}");
+        }
+    }
+
+    #[test]
+    fn identifiers_are_coded_as_the_standards_show_them() {
+        assert_eq!(
+            imsi(&"234150999999999".parse().unwrap()),
+            [8, 0x29, 0x43, 0x51, 0x90, 0x99, 0x99, 0x99, 0x99]
+        );
+        assert_eq!(
+            imsi(&"23415099999999".parse().unwrap()),
+            [8, 0x21, 0x43, 0x51, 0x90, 0x99, 0x99, 0x99, 0xf9]
+        );
+        assert_eq!(
+            iccid(&"8986001200000000017".parse().unwrap()),
+            [0x98, 0x68, 0, 0x21, 0, 0, 0, 0, 0x10, 0xf7]
+        );
+        for digits in ["898600120000000001", "8986001200000000017", "89860012000000000175"] {
+            let whole = digits.parse().unwrap();
+            assert_eq!(read_iccid(&iccid(&whole)), Some(whole));
+        }
+        assert_eq!(access_class(&"234150999999998".parse().unwrap()), [0x01, 0x00]);
+        let number = msisdn(&"8613800138000".parse().unwrap());
+        assert_eq!(number.len(), usize::from(MSISDN_RECORD));
+        assert_eq!(number[14..25], [8, 0x91, 0x68, 0x31, 0x08, 0x10, 0x83, 0x00, 0xf0, 0xff, 0xff]);
+    }
+
+    #[test]
+    fn every_rule_fits_its_record() {
+        for rule in Rule::ALL {
+            assert!(rule.record().len() <= usize::from(ARR_RECORD), "{rule:?}");
+        }
+        assert_eq!(
+            Rule::PinAdm.record(),
+            [0x80, 1, 1, 0xa4, 6, 0x83, 1, 1, 0x95, 1, 8, 0x80, 1, 0x1a, 0xa4, 6, 0x83, 1, 0x0a, 0x95, 1, 8]
+        );
+    }
+}
