@@ -5,9 +5,8 @@
 
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::key::KeyRef;
-use crate::rule::Condition;
-use crate::session::Channel;
+use crate::session::{Channel, secrets};
+use crate::vault::Secrets;
 use wire::apdu::{Command, Status};
 use wire::tlv::{find, tlv};
 
@@ -28,8 +27,8 @@ pub(crate) fn public_key<M, A>(command: &Command<'_>, live: &Live<M, A>) -> Resu
     if command.data != CONFIDENTIALITY {
         return Err(Status::REFERENCE_NOT_FOUND);
     }
-    let key = live.state.agree_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
-    Ok(Answer::Held(tlv(PUBLIC_KEY, &tlv(POINT, &key.public()))))
+    let key = live.state.agree_public.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
+    Ok(Answer::Held(tlv(PUBLIC_KEY, &tlv(POINT, key))))
 }
 
 /// DECIPHER (a PERFORM SECURITY OPERATION) with A6 { 7F49 { 86 { 04 ‖ X ‖ Y } } }: the x coordinate, 32 octets.
@@ -37,11 +36,10 @@ pub(crate) fn agree<M, A>(
     command: &Command<'_>,
     live: &Live<M, A>,
     channel: &Channel,
+    open: &mut Option<Secrets>,
 ) -> Result<Answer<'static>, Status> {
-    if !channel.allows(Condition::key(KeyRef::PIN1), &live.state) {
-        return Err(Status::SECURITY_NOT_SATISFIED);
-    }
-    let key = live.state.agree_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
+    let secrets = secrets(live, channel, open)?;
+    let key = secrets.agree_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
     let point = find(command.data, CIPHER)
         .and_then(|cipher| find(cipher, PUBLIC_KEY))
         .and_then(|key| find(key, POINT))

@@ -2,13 +2,12 @@
 
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::key::KeyRef;
 use crate::medium::{Anchor, Medium};
-use crate::rule::Condition;
-use crate::session::Channel;
+use crate::session::{Channel, secrets};
 use crate::state::Change;
+use crate::vault::Secrets;
 use alloc::vec::Vec;
-use keys::milenage::{Amf, Sqn, conceal, gsm};
+use keys::milenage::{Amf, Milenage, Sqn, conceal, gsm};
 use keys::secret::same;
 use rand_core::CryptoRng;
 use wire::apdu::{Command, Status};
@@ -26,6 +25,7 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
     command: &Command<'_>,
     live: &mut Live<M, A>,
     channel: &Channel,
+    open: &mut Option<Secrets>,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer<'static>, Status> {
     if command.p1 != 0 {
@@ -34,22 +34,20 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
     if channel.application.is_none() {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
-    if !channel.allows(Condition::key(KeyRef::PIN1), &live.state) {
-        return Err(Status::SECURITY_NOT_SATISFIED);
-    }
+    let milenage = &secrets(live, channel, open)?.milenage;
     match command.p2 {
         GSM_CONTEXT if !live.state.gsm => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
         GSM_CONTEXT => {
             let [0x10, rand @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
             let rand = rand.try_into().map_err(|_| Status::WRONG_LENGTH)?;
-            Ok(Answer::Held(gsm_context(live, rand)))
+            Ok(Answer::Held(gsm_context(milenage, rand)))
         }
         UMTS_CONTEXT => {
             let [0x10, rest @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
             let (rand, rest) = rest.split_first_chunk::<16>().ok_or(Status::WRONG_LENGTH)?;
             let [0x10, autn @ ..] = rest else { return Err(Status::WRONG_LENGTH) };
             let autn = autn.try_into().map_err(|_| Status::WRONG_LENGTH)?;
-            umts_context(live, rand, autn, rng).map(Answer::Held)
+            umts_context(live, milenage, rand, autn, rng).map(Answer::Held)
         }
         VGCS_VBS_CONTEXT | GBA_CONTEXT | LOCAL_KEY_CONTEXT => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
         _ => Err(Status::WRONG_P1_P2),
@@ -57,9 +55,9 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
 }
 
 /// 04 SRES 08 Kc, converted from the UMTS vector (TS 33.102 §6.8.1.2). There is no AUTN and no SQN to check.
-fn gsm_context<M, A>(live: &Live<M, A>, rand: &[u8; 16]) -> Vec<u8> {
+fn gsm_context(milenage: &Milenage, rand: &[u8; 16]) -> Vec<u8> {
     // SRES and Kc depend on f2 to f4 alone, so SQN and AMF may be anything.
-    let (sres, kc) = gsm(&live.state.milenage().vector(rand, Sqn::default(), Amf::ZERO));
+    let (sres, kc) = gsm(&milenage.vector(rand, Sqn::default(), Amf::ZERO));
     [&[4][..], &sres, &[8], &kc].concat()
 }
 
@@ -70,12 +68,12 @@ fn gsm_context<M, A>(live: &Live<M, A>, rand: &[u8; 16]) -> Vec<u8> {
 /// (TS 33.102 Annex H).
 fn umts_context<M: Medium, A: Anchor>(
     live: &mut Live<M, A>,
+    milenage: &Milenage,
     rand: &[u8; 16],
     autn: &[u8; 16],
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Status> {
     let [s0, s1, s2, s3, s4, s5, amf0, amf1, mac @ ..] = autn;
-    let milenage = live.state.milenage();
     let concealed = Sqn::from_bytes([*s0, *s1, *s2, *s3, *s4, *s5]);
     let sqn = Sqn::from_bytes(conceal(concealed, milenage.f5(rand)));
     let vector = milenage.vector(rand, sqn, Amf([*amf0, *amf1]));

@@ -47,7 +47,13 @@ impl<M: Medium, A: Anchor> Live<M, A> {
         let state = &self.state;
         self.log.commit(&record, || state.snapshot(), rng).map_err(|Fault| Status::MEMORY_PROBLEM)?;
         // Every change was made for a file of this state.
-        self.state.apply(changes).ok_or(Status::TECHNICAL_PROBLEM)
+        self.state.apply(changes).ok_or(Status::TECHNICAL_PROBLEM)?;
+        if changes.iter().any(Change::ends_a_secret) {
+            // What opened the vault before must not open a copy of the log. Should it not go now, it goes with the next
+            // change, before which the log begins anew.
+            let _ = self.log.begin_anew(&self.state.snapshot(), rng);
+        }
+        Ok(())
     }
 }
 
@@ -120,16 +126,16 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         let body = match Log::open(medium, anchor, device_key)? {
             Opened::Empty(..) => return Err(OpenError::Empty),
             Opened::Locked(lock, medium, anchor) => Body::Locked(lock, medium, anchor),
-            Opened::Log(log, records) => match State::replay(&records) {
-                Some(state) => {
-                    let pepper = pepper(log.device_key(), log.card_id());
-                    Body::Live(Box::new(Live { log, state, pepper }))
+            Opened::Log(log, records) => {
+                let pepper = pepper(log.device_key(), log.card_id());
+                match State::replay(&records, &pepper) {
+                    Some(state) => Body::Live(Box::new(Live { log, state, pepper })),
+                    None => {
+                        let (medium, anchor) = log.into_parts();
+                        Body::Locked(Lock::Content, medium, anchor)
+                    }
                 }
-                None => {
-                    let (medium, anchor) = log.into_parts();
-                    Body::Locked(Lock::Content, medium, anchor)
-                }
-            },
+            }
         };
         Ok(Self::with(body))
     }

@@ -1,7 +1,7 @@
 //! MANAGE CHANNEL (TS 102 221 §11.1.17): opening and closing logical channels.
 
 use crate::answer::Answer;
-use crate::session::{Channel, Session};
+use crate::session::{Channel, Channels};
 use alloc::vec;
 use wire::apdu::{Command, Status};
 
@@ -13,21 +13,21 @@ const CLOSE: u8 = 0x80;
 pub(crate) fn manage_channel(
     command: &Command<'_>,
     from: u8,
-    session: &mut Session,
+    channels: &mut Channels,
 ) -> Result<Answer<'static>, Status> {
     match (command.p1, command.p2) {
         // The number has one octet: nothing is opened for whoever would not hear which.
         (OPEN, 0) if command.le != Some(1) => Err(Status::exact(1)),
         (OPEN, wanted) => {
             let chosen = match wanted {
-                0 => session.closed().ok_or(Status::FUNCTION_NOT_SUPPORTED)?,
+                0 => channels.closed().ok_or(Status::FUNCTION_NOT_SUPPORTED)?,
                 number => number,
             };
             let channel = match from {
                 0 => Channel::new(),
-                _ => session.channel(from).ok_or(Status::CHANNEL_NOT_SUPPORTED)?.clone(),
+                _ => channels.get(from).ok_or(Status::CHANNEL_NOT_SUPPORTED)?.clone(),
             };
-            session.open(chosen, channel).ok_or(match wanted {
+            channels.open(chosen, channel).ok_or(match wanted {
                 1..=19 => Status::FUNCTION_NOT_SUPPORTED,
                 _ => Status::WRONG_P1_P2,
             })?;
@@ -38,7 +38,7 @@ pub(crate) fn manage_channel(
             let number = if number == 0 { from } else { number };
             match number {
                 1..=19 => {
-                    session.close(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
+                    channels.close(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
                     Ok(Answer::Done)
                 }
                 _ => Err(Status::WRONG_P1_P2),

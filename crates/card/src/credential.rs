@@ -3,11 +3,14 @@
 use crate::Code;
 use crate::codec::Reader;
 use crate::key::KeyRef;
+use crate::vault::{VaultKey, WRAPPED_BYTES, unwrap, wrap};
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::digest::hmac_sha256;
+use keys::seal::subkey;
 use keys::secret::same;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 /// Which code: the one that a key reference names, or the one that unblocks it and has no name of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +61,23 @@ impl Which {
     }
 }
 
-/// A code's salted MAC. The code itself is nowhere on the card.
+/// What a code is checked by, under a key of this card alone, so that it is worth nothing elsewhere. The code itself is nowhere
+/// on the card.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Check {
-    salt: [u8; 16],
-    mac: [u8; 32],
+pub(crate) enum Check {
+    /// A MAC of it.
+    Mac { salt: [u8; 16], mac: [u8; 32] },
+    /// What it opens: the vault's key, wrapped under a key made of it.
+    Wrap { salt: [u8; 16], wrapped: [u8; WRAPPED_BYTES] },
+}
+
+/// What came of presenting a code.
+pub(crate) enum Presented {
+    Wrong,
+    /// It is the one, and opens nothing.
+    Right,
+    /// It is the one, and this is what it opens.
+    Opens(VaultKey),
 }
 
 impl Check {
@@ -70,30 +85,66 @@ impl Check {
         hmac_sha256(pepper, &[&which.label(), salt, code.danger_expose()])
     }
 
-    /// For a code newly set. `pepper` is a key of this card alone, so that a MAC is worth nothing elsewhere.
+    fn key(pepper: &Secret<[u8; 32]>, which: Which, salt: &[u8; 16], code: &Code) -> Secret<[u8; 32]> {
+        let mut purpose = Zeroizing::new(Vec::with_capacity(32));
+        purpose.extend_from_slice(b"simward.card.code.2\0");
+        purpose.extend_from_slice(&which.octets());
+        purpose.extend_from_slice(code.danger_expose());
+        subkey(pepper, salt, &purpose)
+    }
+
+    /// For a code newly set, and what it is to open.
     pub(crate) fn new(
         pepper: &Secret<[u8; 32]>,
         which: Which,
         code: &Code,
+        opens: Option<&VaultKey>,
         rng: &mut impl CryptoRng,
     ) -> Self {
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
-        Self { salt, mac: Self::mac(pepper, which, &salt, code) }
+        match opens {
+            None => Self::Mac { salt, mac: Self::mac(pepper, which, &salt, code) },
+            Some(key) => Self::Wrap { salt, wrapped: wrap(key, Self::key(pepper, which, &salt, code)) },
+        }
     }
 
     /// Whether `code` is the one, in a time that does not depend on it.
-    pub(crate) fn is(&self, pepper: &Secret<[u8; 32]>, which: Which, code: &Code) -> bool {
-        same(&Self::mac(pepper, which, &self.salt, code), &self.mac)
+    pub(crate) fn present(&self, pepper: &Secret<[u8; 32]>, which: Which, code: &Code) -> Presented {
+        match self {
+            Self::Mac { salt, mac } if same(&Self::mac(pepper, which, salt, code), mac) => Presented::Right,
+            Self::Mac { .. } => Presented::Wrong,
+            Self::Wrap { salt, wrapped } => unwrap(wrapped, Self::key(pepper, which, salt, code))
+                .map_or(Presented::Wrong, Presented::Opens),
+        }
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.salt);
-        out.extend_from_slice(&self.mac);
+        match self {
+            Self::Mac { salt, mac } => {
+                out.push(0);
+                out.extend_from_slice(salt);
+                out.extend_from_slice(mac);
+            }
+            Self::Wrap { salt, wrapped } => {
+                out.push(1);
+                out.extend_from_slice(salt);
+                out.extend_from_slice(wrapped);
+            }
+        }
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { salt: reader.array()?, mac: reader.array()? })
+        match reader.u8()? {
+            0 => Self::read_former(reader),
+            1 => Some(Self::Wrap { salt: reader.array()?, wrapped: reader.array()? }),
+            _ => None,
+        }
+    }
+
+    /// As the first version wrote it.
+    pub(crate) fn read_former(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self::Mac { salt: reader.array()?, mac: reader.array()? })
     }
 }
 
@@ -147,16 +198,23 @@ pub(crate) struct Credential {
 
 impl Credential {
     /// Octets of one in a snapshot, at most.
-    pub(crate) const BYTES: usize = 3 + 2 * 49;
+    pub(crate) const BYTES: usize = 3 + 2 * (1 + 16 + WRAPPED_BYTES + 1);
+
+    /// Whether the vault hangs on it: the holder's PIN, or the one that may stand in for it.
+    pub(crate) fn opens_vault(key: KeyRef) -> bool {
+        [KeyRef::PIN1, KeyRef::UNIVERSAL].contains(&key)
+    }
 
     pub(crate) fn new(
         pepper: &Secret<[u8; 32]>,
         key: KeyRef,
         code: &Code,
         unblock: Option<&Code>,
+        vault: &VaultKey,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        let mut kept = |which, code| Kept::new(which, Check::new(pepper, which, code, rng));
+        let opens = Self::opens_vault(key).then_some(vault);
+        let mut kept = |which, code| Kept::new(which, Check::new(pepper, which, code, opens, rng));
         Self {
             key,
             code: kept(Which::Code(key), code),

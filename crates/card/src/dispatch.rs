@@ -13,7 +13,7 @@ use crate::lifecycle::{live as live_on, terminate_card};
 use crate::medium::{Anchor, Medium};
 use crate::objects::{retrieve, set};
 use crate::ota::envelope;
-use crate::pin::pin;
+use crate::pin::{Recognition, pin};
 use crate::protocol::{Protocol, get_response};
 use crate::record::{increase, read_record, search_record, update_record};
 use crate::select::{select, status};
@@ -21,6 +21,7 @@ use crate::session::{Chain, Channel, Pending, Session};
 use crate::sign::sign;
 use crate::state::Change;
 use crate::suspend::{Suspended, suspend};
+use crate::vault::Secrets;
 use alloc::vec;
 use alloc::vec::Vec;
 use rand_core::CryptoRng;
@@ -91,7 +92,7 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
     if !protocol.carries(&command) {
         return Status::WRONG_LENGTH;
     }
-    if session.channel(class.channel).is_none() {
+    if session.channels.get(class.channel).is_none() {
         return Status::CHANNEL_NOT_SUPPORTED;
     }
     let status = if command.ins == Ins::GET_RESPONSE && class.class != Class::Uicc {
@@ -107,17 +108,37 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
         match whole(command, &class, session, &mut all) {
             Ok(None) => Status::OK,
             Ok(Some(command)) => {
-                match run(&command, class.class, class.channel, live, session, suspended, rng) {
+                let answered = match run(&command, class.class, class.channel, live, session, suspended, rng)
+                {
                     Ok(answer) => {
                         protocol.deliver(answer, &command, class.channel, &mut session.pending, out)
                     }
                     Err(status) => status,
+                };
+                if forgets(command.ins) {
+                    session.close_vault(&live.state);
                 }
+                answered
             }
             Err(status) => status,
         }
     };
     if class.class == Class::Gsm { gsm::status(status) } else { status }
+}
+
+/// Whether somebody may be recognised no more after it.
+const fn forgets(ins: Ins) -> bool {
+    matches!(
+        ins,
+        Ins::SELECT
+            | Ins::VERIFY_PIN
+            | Ins::CHANGE_PIN
+            | Ins::DISABLE_PIN
+            | Ins::ENABLE_PIN
+            | Ins::UNBLOCK_PIN
+            | Ins::MANAGE_CHANNEL
+            | Ins::DELETE_FILE
+    )
 }
 
 /// The whole command, once the last link of its chain has come (ISO/IEC 7816-4 §5.3.3). All links are alike but for their
@@ -162,9 +183,11 @@ fn run<'a, M: Medium, A: Anchor>(
     use Class::{Interindustry, Uicc};
     // What concerns more than one channel.
     match (class, command.ins) {
-        (Interindustry, Ins::MANAGE_CHANNEL) => return manage_channel(command, number, session),
+        (Interindustry, Ins::MANAGE_CHANNEL) => {
+            return manage_channel(command, number, &mut session.channels);
+        }
         (Interindustry, Ins::DELETE_FILE) => {
-            let channel = session.channel(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
+            let channel = session.channels.get(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
             let file = delete(command, &live.state, channel)?;
             live.commit(&[Change::Delete(file)], rng)?;
             forget(file, live, session);
@@ -176,15 +199,16 @@ fn run<'a, M: Medium, A: Anchor>(
         }
         _ => {}
     }
-    let channel = session.channel(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
+    let Session { channels, secrets, .. } = session;
+    let channel = channels.get(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
     match class {
         Class::Gsm => match gsm::translate(command)? {
-            None => gsm::run(command, &live.state, channel),
+            None => gsm::run(command, live, channel, secrets),
             Some(today) if today.ins == Ins::ENVELOPE => envelope(&today, live, session, rng),
             Some(today) if today.cla == Cla::UICC => uicc(&today, live, channel, rng),
-            Some(today) => interindustry(&today, live, channel, rng),
+            Some(today) => interindustry(&today, live, channel, secrets, rng),
         },
-        Interindustry => interindustry(command, live, channel, rng),
+        Interindustry => interindustry(command, live, channel, secrets, rng),
         Uicc => uicc(command, live, channel, rng),
     }
 }
@@ -194,6 +218,7 @@ fn interindustry<'a, M: Medium, A: Anchor>(
     command: &Command<'_>,
     live: &'a mut Live<M, A>,
     channel: &mut Channel,
+    secrets: &mut Option<Secrets>,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer<'a>, Status> {
     match command.ins {
@@ -212,13 +237,13 @@ fn interindustry<'a, M: Medium, A: Anchor>(
             Ok(Answer::Done)
         }
         Ins::VERIFY_PIN | Ins::CHANGE_PIN | Ins::DISABLE_PIN | Ins::ENABLE_PIN | Ins::UNBLOCK_PIN => {
-            pin(command, live, channel, rng)
+            pin(command, live, &mut Recognition { channel, secrets }, rng)
         }
-        Ins::AUTHENTICATE => authenticate(command, live, channel, rng),
+        Ins::AUTHENTICATE => authenticate(command, live, channel, secrets, rng),
         Ins::GET_CHALLENGE => challenge(command, rng),
         Ins::PERFORM_SECURITY_OPERATION => match (command.p1, command.p2) {
-            (0x9e, 0x9a) => sign(command, live, channel),
-            (0x80, 0x86) => agree(command, live, channel),
+            (0x9e, 0x9a) => sign(command, live, channel, secrets),
+            (0x80, 0x86) => agree(command, live, channel, secrets),
             _ => Err(Status::WRONG_P1_P2),
         },
         Ins::GENERATE_ASYMMETRIC_KEY_PAIR => public_key(command, live),
@@ -284,7 +309,7 @@ fn challenge(command: &Command<'_>, rng: &mut impl CryptoRng) -> Result<Answer<'
 
 /// A file went: nobody stands in it any more.
 fn forget<M, A>(file: FileId, live: &Live<M, A>, session: &mut Session) {
-    for channel in session.channels() {
+    for channel in session.channels.open_ones() {
         let gone = |id| live.state.tree.file(id).is_none();
         if channel.application.is_some_and(gone) || gone(channel.dir) {
             channel.terminate();

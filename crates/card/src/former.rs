@@ -7,11 +7,18 @@ use crate::codec::Reader;
 use crate::credential::{Asked, Check, Credential, Kept, Which};
 use crate::file::FileId;
 use crate::key::KeyRef;
+use crate::ota::Ota;
 use crate::reference;
-use crate::state::Change;
+use crate::sqn::SqnArray;
+use crate::state::{Change, State};
 use crate::tree::Tree;
+use crate::vault::{Held, Secrets, Vault};
 use alloc::vec::Vec;
+use keys::Secret;
+use keys::agree::AgreeKey;
 use keys::milenage::Sqn;
+use keys::seal::subkey;
+use keys::sign::Es256Key;
 
 /// First octet of its snapshots.
 pub(crate) const FORMAT: u8 = 1;
@@ -55,10 +62,39 @@ const FILES: &[(u8, bool, &[u16])] = &[
 const CODES: [Which; 3] =
     [Which::Code(KeyRef::PIN1), Which::Unblock(KeyRef::PIN1), Which::Code(KeyRef::ADM1)];
 
+/// Among its files, what was none.
+const OTA: u8 = 255;
+const CARD_KEY: u8 = 254;
+const AGREE_KEY: u8 = 253;
+
+/// Its whole state, after the octet of the format. Its codes open nothing: the device key alone does, as before.
+pub(crate) fn state(reader: &mut Reader<'_>, pepper: &Secret<[u8; 32]>) -> Option<State> {
+    let (k, opc) = (Secret::new(reader.array()?), Secret::new(reader.array()?));
+    let credentials = credentials(reader)?;
+    let sqn = SqnArray::read(reader)?;
+    let (mut ota, mut card_key, mut agree_key) = (None, None, None);
+    let mut files = Vec::new();
+    while !reader.is_empty() {
+        let (what, value) = (reader.u8()?, reader.string()?);
+        match what {
+            CARD_KEY => card_key = Some(Es256Key::from_scalar(&Secret::new(Reader(value).array()?))?),
+            AGREE_KEY => agree_key = Some(AgreeKey::from_scalar(&Secret::new(Reader(value).array()?))?),
+            OTA => ota = Some(Ota::read(&mut Reader(value))?),
+            number => files.push((number, value)),
+        }
+    }
+    // The same at every opening, until the card is written in today's form: one key, one plaintext.
+    let key = subkey(pepper, b"", b"simward.card.former.1");
+    let agree_public = agree_key.as_ref().map(AgreeKey::public);
+    let vault = Vault::seal(&Secrets::new(k, opc, card_key, agree_key), &key);
+    let held = Some(Held::former(pepper, &key));
+    Some(State::from_parts(vault, held, credentials, sqn, true, tree(&files), agree_public, ota))
+}
+
 /// Its three codes, as they stood in a snapshot.
-pub(crate) fn credentials(reader: &mut Reader<'_>) -> Option<Vec<Credential>> {
+fn credentials(reader: &mut Reader<'_>) -> Option<Vec<Credential>> {
     let mut next = || {
-        let kept = Kept { check: Check::read(reader)?, left: reader.u8()? };
+        let kept = Kept { check: Check::read_former(reader)?, left: reader.u8()? };
         Some((kept, if reader.u8()? == 0 { Asked::No } else { Asked::Yes }))
     };
     let ((pin, asked), (puk, _), (adm, _)) = (next()?, next()?, next()?);
@@ -69,7 +105,7 @@ pub(crate) fn credentials(reader: &mut Reader<'_>) -> Option<Vec<Credential>> {
 }
 
 /// Its files, from their numbers and what was in them.
-pub(crate) fn tree(files: &[(u8, &[u8])]) -> Tree {
+fn tree(files: &[(u8, &[u8])]) -> Tree {
     reference::former(|application, path| {
         let (number, ..) = FILES.iter().find(|(_, a, p)| *a == application && *p == path)?;
         files.iter().find(|(n, _)| n == number).map(|(_, content)| content.to_vec())
@@ -92,7 +128,7 @@ pub(crate) fn changes(record: &[u8], tree: &Tree) -> Option<Vec<Change>> {
     while !reader.is_empty() {
         out.push(match reader.u8()? {
             1 => Change::Tries(code(reader.u8()?)?, reader.u8()?),
-            2 => Change::Code(code(reader.u8()?)?, Check::read(&mut reader)?),
+            2 => Change::Code(code(reader.u8()?)?, Check::read_former(&mut reader)?),
             3 => Change::Asked(KeyRef::PIN1, if reader.u8()? == 0 { Asked::No } else { Asked::Yes }),
             4 => Change::Sqn(Sqn::new(reader.u64()?)?),
             5 => Change::Write(file(reader.u8()?, tree)?, reader.u16()?, reader.string()?.to_vec()),

@@ -4,14 +4,16 @@
 //! of two octets and no paths, key references 1 and 2, what SELECT answers, and the status words.
 
 use crate::answer::Answer;
+use crate::card::Live;
 use crate::credential::{Asked, Which};
 use crate::file::{FileId, Kind, Life, Structure};
 use crate::key::{KeyRef, KeySet};
 use crate::record::seek;
 use crate::rule::{Condition, Operation};
 use crate::select::by_fid;
-use crate::session::{Channel, Chosen};
+use crate::session::{Channel, Chosen, secrets};
 use crate::state::State;
+use crate::vault::Secrets;
 use alloc::vec::Vec;
 use keys::milenage::{Amf, Sqn, gsm};
 use wire::apdu::{Cla, Command, Ins, Status};
@@ -84,16 +86,18 @@ const fn key(number: u8) -> Result<u8, Status> {
 }
 
 /// The commands that have no successor to be translated into.
-pub(crate) fn run(
+pub(crate) fn run<M, A>(
     command: &Command<'_>,
-    state: &State,
+    live: &Live<M, A>,
     channel: &mut Channel,
+    open: &mut Option<Secrets>,
 ) -> Result<Answer<'static>, Status> {
+    let state = &live.state;
     match command.ins {
         Ins::SELECT => select(command, state, channel),
         Ins::STATUS => current(command, state, channel),
         Ins::SEARCH_RECORD => seek(command, state, channel),
-        _ => run_algorithm(command, state, channel),
+        _ => run_algorithm(command, live, channel, open),
     }
 }
 
@@ -132,7 +136,12 @@ fn current(command: &Command<'_>, state: &State, channel: &Channel) -> Result<An
 }
 
 /// RUN GSM ALGORITHM (§9.2.16): SRES, 4 octets, and Kc, 8, for whoever gave the PIN, inside DF.GSM.
-fn run_algorithm(command: &Command<'_>, state: &State, channel: &Channel) -> Result<Answer<'static>, Status> {
+fn run_algorithm<M, A>(
+    command: &Command<'_>,
+    live: &Live<M, A>,
+    channel: &Channel,
+    open: &mut Option<Secrets>,
+) -> Result<Answer<'static>, Status> {
     if command.p1 != 0 || command.p2 != 0 {
         return Err(Status::WRONG_P1_P2);
     }
@@ -140,14 +149,12 @@ fn run_algorithm(command: &Command<'_>, state: &State, channel: &Channel) -> Res
     if channel.dir == FileId::MF {
         return Err(Status::FILE_NOT_FOUND);
     }
-    if !channel.allows(Condition::key(KeyRef::PIN1), state) {
-        return Err(Status::SECURITY_NOT_SATISFIED);
-    }
-    if !state.gsm {
+    let secrets = secrets(live, channel, open)?;
+    if !live.state.gsm {
         return Err(Status::INS_NOT_SUPPORTED);
     }
     // SRES and Kc depend on f2 to f4 alone, so SQN and AMF may be anything.
-    let (sres, kc) = gsm(&state.milenage().vector(rand, Sqn::default(), Amf::ZERO));
+    let (sres, kc) = gsm(&secrets.milenage.vector(rand, Sqn::default(), Amf::ZERO));
     Ok(Answer::Held([&sres[..], &kc].concat()))
 }
 

@@ -45,6 +45,7 @@ mod sqn;
 mod state;
 mod suspend;
 mod tree;
+mod vault;
 
 pub use card::{Card, Common, OpenError};
 pub use code::Code;

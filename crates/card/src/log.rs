@@ -313,6 +313,12 @@ impl<M: Medium, A: Anchor> Log<M, A> {
         Ok(())
     }
 
+    /// Leaves the past behind: a snapshot in the other bank, and this one emptied.
+    pub(crate) fn begin_anew(&mut self, snapshot: &[u8], rng: &mut impl CryptoRng) -> Result<(), Fault> {
+        self.standing = Standing::Unsettled;
+        self.settle(snapshot, rng)
+    }
+
     /// Burns the next number with a snapshot in the other bank, under a new salt.
     ///
     /// The bank in use stays untouched until the snapshot is synced and becomes the one in use itself: at every

@@ -17,6 +17,7 @@
 use crate::answer::Answer;
 use crate::binary::update_binary;
 use crate::card::Live;
+use crate::codec::Reader;
 use crate::file::FileId;
 use crate::key::KeyRef;
 use crate::medium::{Anchor, Medium};
@@ -26,6 +27,7 @@ use crate::select::select;
 use crate::session::{Channel, Session};
 use crate::state::{Change, State};
 use alloc::vec::Vec;
+use keys::Secret;
 use keys::ota::OtaKeys;
 use rand_core::CryptoRng;
 use wire::apdu::{Cla, Command, Ins, Status};
@@ -52,6 +54,14 @@ pub(crate) struct Ota {
     pub(crate) counter: u64,
     /// Wrong checksums left.
     pub(crate) left: u8,
+}
+
+impl Ota {
+    /// As it stands in a snapshot.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let keys = OtaKeys::new(Secret::new(reader.array()?), Secret::new(reader.array()?));
+        Some(Self { keys, counter: reader.u64()?, left: reader.u8()? })
+    }
 }
 
 /// Parts of a packet that have come so far.

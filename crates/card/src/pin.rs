@@ -5,20 +5,28 @@
 use crate::Code;
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::credential::{Asked, Check, Credential, Which};
+use crate::credential::{Asked, Check, Credential, Presented, Which};
 use crate::key::KeyRef;
 use crate::medium::{Anchor, Medium};
 use crate::session::Channel;
 use crate::state::Change;
+use crate::vault::{Held, Secrets, VaultKey};
 use alloc::vec::Vec;
+use keys::Secret;
 use rand_core::CryptoRng;
 use wire::apdu::{Command, Ins, Status};
+
+/// Whom a code makes known, and what they may use then.
+pub(crate) struct Recognition<'a> {
+    pub(crate) channel: &'a mut Channel,
+    pub(crate) secrets: &'a mut Option<Secrets>,
+}
 
 /// Any of the five.
 pub(crate) fn pin<M: Medium, A: Anchor>(
     command: &Command<'_>,
     live: &mut Live<M, A>,
-    channel: &mut Channel,
+    who: &mut Recognition<'_>,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer<'static>, Status> {
     let replaced = match (command.ins, command.p1) {
@@ -31,42 +39,70 @@ pub(crate) fn pin<M: Medium, A: Anchor>(
     let credential = *live.state.credential(key).ok_or(Status::REFERENCE_NOT_FOUND)?;
     let holders = !key.is_administrative();
     match command.ins {
-        Ins::VERIFY_PIN => verify(command, &credential, live, channel, rng),
-        Ins::CHANGE_PIN => change(command, &credential, live, channel, rng),
+        Ins::VERIFY_PIN => verify(command, &credential, live, who, rng),
+        Ins::CHANGE_PIN => change(command, &credential, live, who, rng),
         // Administrative codes are always asked for; the second PIN too (TS 31.102 §6.4).
-        Ins::DISABLE_PIN if holders && !key.is_local() => {
-            ask(command, replaced, &credential, live, channel, rng)
-        }
+        Ins::DISABLE_PIN if holders && !key.is_local() => ask(command, replaced, &credential, live, who, rng),
         Ins::ENABLE_PIN if holders && !key.is_local() => {
-            ask(command, Asked::Yes, &credential, live, channel, rng)
+            ask(command, Asked::Yes, &credential, live, who, rng)
         }
-        Ins::UNBLOCK_PIN if credential.unblock.is_some() => unblock(command, key, live, channel, rng),
+        Ins::UNBLOCK_PIN if credential.unblock.is_some() => unblock(command, key, live, who, rng),
         _ => Err(Status::REFERENCE_NOT_FOUND),
     }
 }
 
 /// The one way a code is compared. The try is durable before the comparison; what success brings, the full count
 /// among it, happens in one record after. Whoever was recognised before is so no more until it succeeds.
-fn present<M: Medium, A: Anchor>(
+///
+/// `success` is told what the code opened, and may wrap it anew.
+fn present<M: Medium, A: Anchor, R: CryptoRng>(
     which: Which,
     code: &Code,
-    success: Vec<Change>,
+    success: impl FnOnce(Option<&VaultKey>, &Secret<[u8; 32]>, &mut R) -> Vec<Change>,
     live: &mut Live<M, A>,
-    channel: &mut Channel,
-    rng: &mut impl CryptoRng,
+    who: &mut Recognition<'_>,
+    rng: &mut R,
 ) -> Result<(), Status> {
     let kept = *live.state.kept(which).ok_or(Status::REFERENCE_NOT_FOUND)?;
     let left = kept.left.checked_sub(1).ok_or(Status::BLOCKED)?;
-    channel.verified(which.key(), false);
+    who.channel.verified(which.key(), false);
     live.commit(&[Change::Tries(which, left)], rng)?;
-    if !kept.check.is(&live.pepper, which, code) {
-        return Err(Status::tries(left));
-    }
-    let mut changes = success;
+    let opened = match kept.check.present(&live.pepper, which, code) {
+        Presented::Wrong => return Err(Status::tries(left)),
+        Presented::Right if Credential::opens_vault(which.key()) => live.state.held(&live.pepper),
+        Presented::Right => None,
+        Presented::Opens(key) => Some(key),
+    };
+    let mut changes = success(opened.as_ref(), &live.pepper, rng);
     changes.push(Change::Tries(which, which.max_tries()));
     live.commit(&changes, rng)?;
-    channel.verified(which.key(), true);
+    if let Some(key) = opened {
+        *who.secrets = live.state.open(&key);
+    }
+    who.channel.verified(which.key(), true);
     Ok(())
+}
+
+/// Nothing but the tries.
+fn no_more<R>(_: Option<&VaultKey>, _: &Secret<[u8; 32]>, _: &mut R) -> Vec<Change> {
+    Vec::new()
+}
+
+/// A code is asked for, or not: then the vault's key is held without it. A card of the first version holds it in any case.
+fn asked<R: CryptoRng>(
+    key: KeyRef,
+    asked: Asked,
+    wraps: bool,
+    opened: Option<&VaultKey>,
+    pepper: &Secret<[u8; 32]>,
+    rng: &mut R,
+) -> Vec<Change> {
+    let mut changes = Vec::from([Change::Asked(key, asked)]);
+    if key == KeyRef::PIN1 && wraps {
+        let held = opened.filter(|_| asked == Asked::No).map(|opened| Held::new(pepper, opened, rng));
+        changes.push(Change::Held(held));
+    }
+    changes
 }
 
 /// One code. Another length spends nothing.
@@ -86,7 +122,7 @@ fn verify<M: Medium, A: Anchor>(
     command: &Command<'_>,
     credential: &Credential,
     live: &mut Live<M, A>,
-    channel: &mut Channel,
+    who: &mut Recognition<'_>,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer<'static>, Status> {
     if command.data.is_empty() {
@@ -96,16 +132,16 @@ fn verify<M: Medium, A: Anchor>(
     if credential.asked != Asked::Yes {
         return Err(Status::INVALIDATED);
     }
-    present(Which::Code(credential.key), &code, Vec::new(), live, channel, rng)?;
+    present(Which::Code(credential.key), &code, no_more, live, who, rng)?;
     Ok(Answer::Done)
 }
 
-fn change<M: Medium, A: Anchor>(
+fn change<M: Medium, A: Anchor, R: CryptoRng>(
     command: &Command<'_>,
     credential: &Credential,
     live: &mut Live<M, A>,
-    channel: &mut Channel,
-    rng: &mut impl CryptoRng,
+    who: &mut Recognition<'_>,
+    rng: &mut R,
 ) -> Result<Answer<'static>, Status> {
     let (old, new) = two(command)?;
     if credential.key.is_administrative() && command.data.last() == Some(&0xff) {
@@ -116,19 +152,21 @@ fn change<M: Medium, A: Anchor>(
         return Err(Status::INVALIDATED);
     }
     let which = Which::Code(credential.key);
-    let check = Check::new(&live.pepper, which, &new, rng);
-    present(which, &old, Vec::from([Change::Code(which, check)]), live, channel, rng)?;
+    let anew = |opened: Option<&VaultKey>, pepper: &Secret<[u8; 32]>, rng: &mut R| {
+        Vec::from([Change::Code(which, Check::new(pepper, which, &new, opened, rng))])
+    };
+    present(which, &old, anew, live, who, rng)?;
     Ok(Answer::Done)
 }
 
 /// Whether the PIN is asked for at all, from now on.
-fn ask<M: Medium, A: Anchor>(
+fn ask<M: Medium, A: Anchor, R: CryptoRng>(
     command: &Command<'_>,
     asked: Asked,
     credential: &Credential,
     live: &mut Live<M, A>,
-    channel: &mut Channel,
-    rng: &mut impl CryptoRng,
+    who: &mut Recognition<'_>,
+    rng: &mut R,
 ) -> Result<Answer<'static>, Status> {
     let code = one(command)?;
     let key = credential.key;
@@ -141,29 +179,35 @@ fn ask<M: Medium, A: Anchor>(
     {
         return Err(Status::REFERENCE_NOT_FOUND);
     }
-    present(Which::Code(key), &code, Vec::from([Change::Asked(key, asked)]), live, channel, rng)?;
+    let wraps = live.state.wraps();
+    let ask = |opened: Option<&VaultKey>, pepper: &Secret<[u8; 32]>, rng: &mut R| {
+        self::asked(key, asked, wraps, opened, pepper, rng)
+    };
+    present(Which::Code(key), &code, ask, live, who, rng)?;
     Ok(Answer::Done)
 }
 
 /// The unblocking code and a new PIN: new PIN, its tries, its being asked for and the tries of the former come in one
 /// record.
-fn unblock<M: Medium, A: Anchor>(
+fn unblock<M: Medium, A: Anchor, R: CryptoRng>(
     command: &Command<'_>,
     key: KeyRef,
     live: &mut Live<M, A>,
-    channel: &mut Channel,
-    rng: &mut impl CryptoRng,
+    who: &mut Recognition<'_>,
+    rng: &mut R,
 ) -> Result<Answer<'static>, Status> {
     let (which, pin) = (Which::Unblock(key), Which::Code(key));
     if command.data.is_empty() {
         return Err(Status::tries(live.state.kept(which).ok_or(Status::REFERENCE_NOT_FOUND)?.left));
     }
     let (puk, new) = two(command)?;
-    let success = Vec::from([
-        Change::Code(pin, Check::new(&live.pepper, pin, &new, rng)),
-        Change::Tries(pin, pin.max_tries()),
-        Change::Asked(key, Asked::Yes),
-    ]);
-    present(which, &puk, success, live, channel, rng)?;
+    let wraps = live.state.wraps();
+    let anew = |opened: Option<&VaultKey>, pepper: &Secret<[u8; 32]>, rng: &mut R| {
+        let mut changes = asked(key, Asked::Yes, wraps, opened, pepper, rng);
+        changes.push(Change::Code(pin, Check::new(pepper, pin, &new, opened, rng)));
+        changes.push(Change::Tries(pin, pin.max_tries()));
+        changes
+    };
+    present(which, &puk, anew, live, who, rng)?;
     Ok(Answer::Done)
 }

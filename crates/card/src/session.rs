@@ -1,11 +1,14 @@
 //! What a card knows only while it has power: where each logical channel stands, and whom it has recognised.
 
+use crate::card::Live;
 use crate::file::FileId;
 use crate::key::{KeyRef, KeySet};
 use crate::ota::Assembly;
 use crate::rule::{Condition, Operation};
 use crate::state::State;
+use crate::vault::Secrets;
 use alloc::vec::Vec;
+use wire::apdu::Status;
 
 /// The EF that a channel has chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,33 +106,19 @@ pub(crate) struct Chain {
     pub(crate) data: Vec<u8>,
 }
 
-/// Everything a reset forgets.
-pub(crate) struct Session {
+/// The logical channels.
+pub(crate) struct Channels {
     basic: Channel,
     /// Channels 1 to 19; `None` where closed.
     further: Vec<Option<Channel>>,
-    pub(crate) pending: Pending,
-    pub(crate) chain: Option<Chain>,
-    /// Parts of a packet that goes on.
-    pub(crate) assembly: Option<Assembly>,
 }
 
-impl Session {
+impl Channels {
     /// The highest channel (TS 102 221 §10.1.1).
     const LAST: u8 = 19;
 
-    pub(crate) const fn new() -> Self {
-        Self {
-            basic: Channel::new(),
-            further: Vec::new(),
-            pending: Pending { channel: 0, data: Vec::new() },
-            chain: None,
-            assembly: None,
-        }
-    }
-
     /// An open channel.
-    pub(crate) fn channel(&mut self, number: u8) -> Option<&mut Channel> {
+    pub(crate) fn get(&mut self, number: u8) -> Option<&mut Channel> {
         match number.checked_sub(1) {
             None => Some(&mut self.basic),
             Some(place) => self.further.get_mut(usize::from(place))?.as_mut(),
@@ -137,18 +126,18 @@ impl Session {
     }
 
     /// All open channels.
-    pub(crate) fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {
+    pub(crate) fn open_ones(&mut self) -> impl Iterator<Item = &mut Channel> {
         core::iter::once(&mut self.basic).chain(self.further.iter_mut().flatten())
     }
 
     /// The lowest channel that is closed.
     pub(crate) fn closed(&mut self) -> Option<u8> {
-        (1..=Self::LAST).find(|number| self.channel(*number).is_none())
+        (1..=Self::LAST).find(|number| self.get(*number).is_none())
     }
 
     /// Opens a closed channel; `None` if there is none by that number or it is open.
     pub(crate) fn open(&mut self, number: u8, channel: Channel) -> Option<()> {
-        if number > Self::LAST || self.channel(number).is_some() {
+        if number > Self::LAST || self.get(number).is_some() {
             return None;
         }
         let place = usize::from(number.checked_sub(1)?);
@@ -163,4 +152,51 @@ impl Session {
     pub(crate) fn close(&mut self, number: u8) -> Option<()> {
         self.further.get_mut(usize::from(number.checked_sub(1)?))?.take().map(drop)
     }
+}
+
+/// Everything a reset forgets.
+pub(crate) struct Session {
+    pub(crate) channels: Channels,
+    /// The card's secrets, while somebody is recognised for whom they may be used.
+    pub(crate) secrets: Option<Secrets>,
+    pub(crate) pending: Pending,
+    pub(crate) chain: Option<Chain>,
+    /// Parts of a packet that goes on.
+    pub(crate) assembly: Option<Assembly>,
+}
+
+impl Session {
+    pub(crate) const fn new() -> Self {
+        Self {
+            channels: Channels { basic: Channel::new(), further: Vec::new() },
+            secrets: None,
+            pending: Pending { channel: 0, data: Vec::new() },
+            chain: None,
+            assembly: None,
+        }
+    }
+
+    /// Closes the vault if nobody is recognised any more.
+    pub(crate) fn close_vault(&mut self, state: &State) {
+        let holders = Condition::key(KeyRef::PIN1);
+        if self.secrets.is_some() && !self.channels.open_ones().any(|c| c.allows(holders, state)) {
+            self.secrets = None;
+        }
+    }
+}
+
+/// The secrets, for whoever gave the PIN on this channel, or where nobody is asked for it.
+pub(crate) fn secrets<'s, M, A>(
+    live: &Live<M, A>,
+    channel: &Channel,
+    secrets: &'s mut Option<Secrets>,
+) -> Result<&'s Secrets, Status> {
+    if !channel.allows(Condition::key(KeyRef::PIN1), &live.state) {
+        return Err(Status::SECURITY_NOT_SATISFIED);
+    }
+    if secrets.is_none() {
+        let key = live.state.held(&live.pepper).ok_or(Status::SECURITY_NOT_SATISFIED)?;
+        *secrets = live.state.open(&key);
+    }
+    secrets.as_ref().ok_or(Status::TECHNICAL_PROBLEM)
 }

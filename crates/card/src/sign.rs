@@ -5,9 +5,8 @@
 
 use crate::answer::Answer;
 use crate::card::Live;
-use crate::key::KeyRef;
-use crate::rule::Condition;
-use crate::session::Channel;
+use crate::session::{Channel, secrets};
+use crate::vault::Secrets;
 use wire::apdu::{Command, Status};
 
 /// r ‖ s, 64 octets, over the digest.
@@ -15,11 +14,10 @@ pub(crate) fn sign<M, A>(
     command: &Command<'_>,
     live: &Live<M, A>,
     channel: &Channel,
+    open: &mut Option<Secrets>,
 ) -> Result<Answer<'static>, Status> {
-    if !channel.allows(Condition::key(KeyRef::PIN1), &live.state) {
-        return Err(Status::SECURITY_NOT_SATISFIED);
-    }
-    let key = live.state.card_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
+    let secrets = secrets(live, channel, open)?;
+    let key = secrets.card_key.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
     let digest = command.data.try_into().map_err(|_| Status::WRONG_LENGTH)?;
     Ok(Answer::Held(key.sign_digest(digest).to_vec()))
 }

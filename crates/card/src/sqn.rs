@@ -1,9 +1,10 @@
 //! Which sequence numbers the USIM takes (TS 33.102 Annex C.2): an array of 32, one for each IND.
 
+use crate::codec::Reader;
 use keys::milenage::Sqn;
 
 /// Slots: all values of IND.
-pub(crate) const SLOTS: usize = 1 << Sqn::IND_BITS;
+const SLOTS: usize = 1 << Sqn::IND_BITS;
 /// Δ: the farthest jump that is believed (§C.3.2), so that nobody can use up the numbers.
 const DELTA: u64 = 1 << 28;
 
@@ -37,6 +38,15 @@ impl SqnArray {
         if let Some(slot) = self.0.get_mut(usize::from(sqn.ind())) {
             *slot = sqn.seq().max(*slot);
         }
+    }
+
+    /// As it stands in a snapshot.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut array = Self::new();
+        for _ in 0..SLOTS {
+            array.take(Sqn::new(reader.u64()?)?);
+        }
+        Some(array)
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = Sqn> {

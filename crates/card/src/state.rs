@@ -11,11 +11,11 @@ use crate::ota::{Ota, TRIES};
 use crate::reference;
 use crate::sqn::SqnArray;
 use crate::tree::Tree;
+use crate::vault::{Held, Secrets, Vault, VaultKey};
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::agree::AgreeKey;
-use keys::milenage::{Milenage, Sqn};
-use keys::ota::OtaKeys;
+use keys::milenage::Sqn;
 use keys::sign::Es256Key;
 use rand_core::CryptoRng;
 
@@ -23,16 +23,15 @@ use rand_core::CryptoRng;
 const FORMAT: u8 = 2;
 /// After the files, what only some cards have: the state of remote management.
 const OTA: u8 = 255;
-/// And the card's own signing key.
-const CARD_KEY: u8 = 254;
-/// And the key it agrees with others by.
-const AGREE_KEY: u8 = 253;
+/// The public half of the key it agrees with others by.
+const AGREE_PUBLIC: u8 = 252;
 
-/// The lasting state. K and OPc leave it only into a sealed snapshot.
+/// The lasting state.
 pub(crate) struct State {
-    k: Secret<[u8; 16]>,
-    opc: Secret<[u8; 16]>,
-    milenage: Milenage,
+    vault: Vault,
+    /// The vault's key, with the device key alone to open it: while nobody is asked for the PIN, and of cards of the first
+    /// version.
+    held: Option<Held>,
     credentials: Vec<Credential>,
     /// Codes that nobody is asked for.
     waived: KeySet,
@@ -42,10 +41,8 @@ pub(crate) struct State {
     /// Whether GSM's own authentication is answered, which asks for no proof of the network's.
     pub(crate) gsm: bool,
     pub(crate) tree: Tree,
-    /// The card's own signing key; `None` if this card has none.
-    pub(crate) card_key: Option<Es256Key>,
-    /// The key it agrees with others by, made in the card; `None` of cards that were made before there was one.
-    pub(crate) agree_key: Option<AgreeKey>,
+    /// The public half of the key it agrees with others by; `None` of cards that were made before there was one.
+    pub(crate) agree_public: Option<[u8; 65]>,
     /// Remote management; `None` if this card has none.
     pub(crate) ota: Option<Ota>,
 }
@@ -59,6 +56,8 @@ pub(crate) enum Change {
     Code(Which, Check),
     /// Asked for, or not.
     Asked(KeyRef, Asked),
+    /// The vault's key is held, or is so no more.
+    Held(Option<Held>),
     /// A sequence number was accepted.
     Sqn(Sqn),
     /// New octets in a file.
@@ -81,35 +80,56 @@ pub(crate) enum Change {
 impl State {
     /// A new card's.
     pub(crate) fn new(profile: &Profile, pepper: &Secret<[u8; 32]>, rng: &mut impl CryptoRng) -> Self {
+        let vault_key = Secret::random(rng);
+        let credential =
+            |key, code, unblock, rng: &mut _| Credential::new(pepper, key, code, unblock, &vault_key, rng);
         let mut credentials = Vec::from([
-            Credential::new(pepper, KeyRef::PIN1, &profile.pin, Some(&profile.puk), rng),
-            Credential::new(pepper, KeyRef::ADM1, &profile.adm1, None, rng),
+            credential(KeyRef::PIN1, &profile.pin, Some(&profile.puk), rng),
+            credential(KeyRef::ADM1, &profile.adm1, None, rng),
         ]);
         let more = [(KeyRef::PIN2, &profile.pin2), (KeyRef::UNIVERSAL, &profile.universal_pin)];
         for (key, pin) in more.into_iter().filter_map(|(key, pin)| Some((key, pin.as_ref()?))) {
-            credentials.push(Credential::new(pepper, key, &pin.pin, Some(&pin.puk), rng));
+            credentials.push(credential(key, &pin.pin, Some(&pin.puk), rng));
         }
         for (number, code) in (2..).zip(&profile.more_adm) {
-            credentials.extend(KeyRef::adm(number).map(|key| Credential::new(pepper, key, code, None, rng)));
+            credentials.extend(KeyRef::adm(number).map(|key| credential(key, code, None, rng)));
         }
+        let agree_key = AgreeKey::random(rng);
+        let agree_public = Some(agree_key.public());
+        let card_key = profile.card_key.as_ref().and_then(Es256Key::from_scalar);
+        let secrets = Secrets::new(profile.k.clone(), profile.opc.clone(), card_key, Some(agree_key));
         Self {
-            k: profile.k.clone(),
-            opc: profile.opc.clone(),
-            milenage: profile.milenage(),
+            vault: Vault::seal(&secrets, &vault_key),
+            held: None,
             credentials,
             waived: KeySet::EMPTY,
             replaced: KeySet::EMPTY,
             sqn: SqnArray::new(),
             gsm: profile.gsm,
             tree: reference::tree(profile),
-            card_key: profile.card_key.as_ref().and_then(Es256Key::from_scalar),
+            agree_public,
             ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
-            agree_key: Some(AgreeKey::random(rng)),
         }
     }
 
-    pub(crate) const fn milenage(&self) -> &Milenage {
-        &self.milenage
+    /// The secrets, with the vault's key.
+    pub(crate) fn open(&self, key: &VaultKey) -> Option<Secrets> {
+        self.vault.open(key)
+    }
+
+    /// The vault's key, where no code is needed for it.
+    pub(crate) fn held(&self, pepper: &Secret<[u8; 32]>) -> Option<VaultKey> {
+        self.held?.open(pepper)
+    }
+
+    /// Whether every code that opens the vault wraps its key: not so of cards of the first version, which never let go of
+    /// the key they hold.
+    pub(crate) fn wraps(&self) -> bool {
+        let openers = self.credentials.iter().filter(|c| Credential::opens_vault(c.key));
+        openers
+            .flat_map(|c| [Some(c.code), c.unblock])
+            .flatten()
+            .all(|kept| matches!(kept.check, Check::Wrap { .. }))
     }
 
     /// The code by this name; `None` if this card has none.
@@ -164,6 +184,7 @@ impl State {
                     self.credentials.iter_mut().find(|c| c.key == *key)?.asked = *asked;
                     self.ask();
                 }
+                Change::Held(held) => self.held = *held,
                 Change::Sqn(sqn) => self.sqn.take(*sqn),
                 Change::OtaTries(left) => self.ota.as_mut()?.left = *left,
                 Change::OtaCounter(counter) => self.ota.as_mut()?.counter = *counter,
@@ -185,8 +206,8 @@ impl State {
         // Room for all of it at once: a vector that grows leaves copies of K behind.
         let mut out = Plain::new(Vec::with_capacity(size));
         out.push(FORMAT);
-        out.extend_from_slice(self.k.danger_expose());
-        out.extend_from_slice(self.opc.danger_expose());
+        put_string(&mut out, self.vault.sealed());
+        put_held(&mut out, self.held.as_ref());
         out.push(u8::try_from(self.credentials.len()).unwrap_or(u8::MAX));
         for credential in &self.credentials {
             credential.put(&mut out);
@@ -196,13 +217,9 @@ impl State {
         }
         out.push(u8::from(self.gsm));
         self.tree.put(&mut out);
-        if let Some(key) = &self.card_key {
-            out.extend_from_slice(&[CARD_KEY, 0, 32]);
-            out.extend_from_slice(key.scalar().danger_expose());
-        }
-        if let Some(key) = &self.agree_key {
-            out.extend_from_slice(&[AGREE_KEY, 0, 32]);
-            out.extend_from_slice(key.scalar().danger_expose());
+        if let Some(key) = &self.agree_public {
+            out.extend_from_slice(&[AGREE_PUBLIC, 0, 65]);
+            out.extend_from_slice(key);
         }
         if let Some(Ota { keys, counter, left }) = &self.ota {
             // Its length, as of a string: 16 + 16 + 8 + 1.
@@ -217,9 +234,9 @@ impl State {
     }
 
     /// The state a log holds: its snapshot, changed by what follows. `None` if no version known here wrote it.
-    pub(crate) fn replay(records: &[Plain]) -> Option<Self> {
+    pub(crate) fn replay(records: &[Plain], pepper: &Secret<[u8; 32]>) -> Option<Self> {
         let (snapshot, changes) = records.split_first()?;
-        let (mut state, format) = Self::read(&mut Reader(snapshot))?;
+        let (mut state, format) = Self::read(&mut Reader(snapshot), pepper)?;
         for record in changes {
             let changes = match format {
                 former::FORMAT => former::changes(record, &state.tree),
@@ -231,66 +248,74 @@ impl State {
     }
 
     /// A snapshot, and the format it was in.
-    fn read(reader: &mut Reader<'_>) -> Option<(Self, u8)> {
-        let format = reader.u8()?;
-        let k = Secret::new(reader.array()?);
-        let opc = Secret::new(reader.array()?);
-        let credentials = match format {
-            FORMAT => {
-                let count = reader.u8()?;
-                (0..count).map(|_| Credential::read(reader)).collect::<Option<_>>()?
-            }
-            former::FORMAT => former::credentials(reader)?,
-            _ => return None,
-        };
-        let mut sqn = SqnArray::new();
-        for _ in 0..crate::sqn::SLOTS {
-            sqn.take(Sqn::new(reader.u64()?)?);
+    fn read(reader: &mut Reader<'_>, pepper: &Secret<[u8; 32]>) -> Option<(Self, u8)> {
+        match reader.u8()? {
+            FORMAT => Some((Self::read_current(reader)?, FORMAT)),
+            former::FORMAT => Some((former::state(reader, pepper)?, former::FORMAT)),
+            _ => None,
         }
-        let (gsm, tree) = match format {
-            FORMAT => (reader.u8()? != 0, Some(Tree::read(reader)?)),
-            _ => (true, None),
-        };
-        let (mut ota, mut card_key, mut agree_key) = (None, None, None);
-        let mut files = Vec::new();
+    }
+
+    fn read_current(reader: &mut Reader<'_>) -> Option<Self> {
+        let vault = Vault::from_sealed(reader.string()?);
+        let held = read_held(reader)?;
+        let count = reader.u8()?;
+        let credentials = (0..count).map(|_| Credential::read(reader)).collect::<Option<_>>()?;
+        let sqn = SqnArray::read(reader)?;
+        let gsm = reader.u8()? != 0;
+        let tree = Tree::read(reader)?;
+        let (mut ota, mut agree_public) = (None, None);
         while !reader.is_empty() {
             let (what, value) = (reader.u8()?, reader.string()?);
             match what {
-                CARD_KEY => card_key = Some(Es256Key::from_scalar(&Secret::new(Reader(value).array()?))?),
-                AGREE_KEY => agree_key = Some(AgreeKey::from_scalar(&Secret::new(Reader(value).array()?))?),
-                OTA => ota = Some(read_ota(&mut Reader(value))?),
-                number if format == former::FORMAT => files.push((number, value)),
+                AGREE_PUBLIC => agree_public = Some(value.try_into().ok()?),
+                OTA => ota = Some(Ota::read(&mut Reader(value))?),
                 _ => return None,
             }
         }
-        let tree = tree.unwrap_or_else(|| former::tree(&files));
-        let milenage = Milenage::new(&k, &opc);
+        Some(Self::from_parts(vault, held, credentials, sqn, gsm, tree, agree_public, ota))
+    }
+
+    /// A state as a snapshot had it.
+    #[expect(clippy::too_many_arguments, reason = "each is a field, and they come from two formats")]
+    pub(crate) fn from_parts(
+        vault: Vault,
+        held: Option<Held>,
+        credentials: Vec<Credential>,
+        sqn: SqnArray,
+        gsm: bool,
+        tree: Tree,
+        agree_public: Option<[u8; 65]>,
+        ota: Option<Ota>,
+    ) -> Self {
         let (waived, replaced) = (KeySet::EMPTY, KeySet::EMPTY);
-        let mut state = Self {
-            k,
-            opc,
-            milenage,
-            credentials,
-            waived,
-            replaced,
-            sqn,
-            gsm,
-            tree,
-            card_key,
-            agree_key,
-            ota,
-        };
+        let mut state =
+            Self { vault, held, credentials, waived, replaced, sqn, gsm, tree, agree_public, ota };
         state.ask();
-        Some((state, format))
+        state
     }
 }
 
-fn read_ota(reader: &mut Reader<'_>) -> Option<Ota> {
-    let keys = OtaKeys::new(Secret::new(reader.array()?), Secret::new(reader.array()?));
-    Some(Ota { keys, counter: reader.u64()?, left: reader.u8()? })
+fn put_held(out: &mut Vec<u8>, held: Option<&Held>) {
+    out.push(u8::from(held.is_some()));
+    if let Some(held) = held {
+        held.put(out);
+    }
+}
+
+fn read_held(reader: &mut Reader<'_>) -> Option<Option<Held>> {
+    match reader.u8()? {
+        0 => Some(None),
+        _ => Held::read(reader).map(Some),
+    }
 }
 
 impl Change {
+    /// Whether something that opened the vault before opens it no more.
+    pub(crate) const fn ends_a_secret(&self) -> bool {
+        matches!(self, Self::Code(..) | Self::Held(None))
+    }
+
     /// Several changes as one record.
     pub(crate) fn record(changes: &[Self]) -> Plain {
         let mut out = Plain::new(Vec::with_capacity(320));
@@ -342,6 +367,10 @@ impl Change {
                     file.put(&mut out);
                 }
                 Self::Delete(file) => put_file(&mut out, 13, *file),
+                Self::Held(held) => {
+                    out.push(14);
+                    put_held(&mut out, held.as_ref());
+                }
             }
         }
         out
@@ -371,6 +400,7 @@ impl Change {
             11 => Self::Life(FileId(reader.u16()?), Life::from_u8(reader.u8()?)?),
             12 => Self::Create(File::read(reader)?),
             13 => Self::Delete(FileId(reader.u16()?)),
+            14 => Self::Held(read_held(reader)?),
             _ => return None,
         })
     }
