@@ -85,7 +85,7 @@ fn spell(word: &str) -> String {
         ("@create", rest) => {
             let (fid, rest) = rest.split_once(' ').unwrap();
             let (kind, size) = rest.split_once(' ').unwrap();
-            create(fid, kind, size)
+            create_kind(fid, kind, size)
         }
         ("@forged", _) => format!("008800812210{}10{}", "09".repeat(16), "00".repeat(16)),
         ("@challenge", sqn) => authenticate_apdu(challenge([9; 16], sqn.parse().unwrap(), 0)),
@@ -94,7 +94,7 @@ fn spell(word: &str) -> String {
 }
 
 /// CREATE FILE under rule 8 of the USIM's EF.ARR.
-fn create(fid: &str, kind: &str, size: &str) -> String {
+fn create_kind(fid: &str, kind: &str, size: &str) -> String {
     let (descriptor, size) = match kind {
         "transparent" => ("82024121".to_owned(), format!("8002{size}")),
         "linear" => ("82044221000a".to_owned(), format!("8002{size}")),

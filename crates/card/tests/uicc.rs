@@ -12,15 +12,6 @@ fn verify(key: &str, digits: &str) -> String {
     verify_apdu(digits).replacen("00200001", &format!("002000{key}"), 1)
 }
 
-/// CREATE FILE under a record of the USIM's EF.ARR.
-fn create(fid: &str, descriptor: &str, rule: u8, size: u16, more: &str) -> String {
-    let fcp = format!(
-        "82{:02x}{descriptor}8302{fid}8a01058b036f06{rule:02x}8002{size:04x}8800{more}",
-        descriptor.len() / 2
-    );
-    format!("00e00000{:02x}62{:02x}{fcp}", fcp.len() / 2 + 2, fcp.len() / 2)
-}
-
 fn create_dir(fid: &str) -> String {
     format!("00e00000126210820278218302{fid}8a01058b036f0608")
 }

@@ -102,6 +102,15 @@ pub fn enable_apdu(digits: &str) -> String {
     format!("0028000108{}", block(digits))
 }
 
+/// CREATE FILE under a record of the USIM's EF.ARR.
+pub fn create(fid: &str, descriptor: &str, rule: u8, size: u16, more: &str) -> String {
+    let fcp = format!(
+        "82{:02x}{descriptor}8302{fid}8a01058b036f06{rule:02x}8002{size:04x}8800{more}",
+        descriptor.len() / 2
+    );
+    format!("00e00000{:02x}62{:02x}{fcp}", fcp.len() / 2 + 2, fcp.len() / 2)
+}
+
 /// A card in a reader, spoken to in hexadecimal.
 pub struct Terminal<M = Memory, A = Counter> {
     pub card: Card<M, A>,

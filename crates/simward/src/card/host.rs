@@ -1,15 +1,17 @@
 //! `simward card --state`: runs one card behind its reader, and nothing else.
 
 use super::folder::{DeviceKeys, Folder};
-use super::{CardError, Found, hide, load, open, system};
+use super::tamper::{begin_anew, is_closed};
+use super::{CardError, Found, hide, load, lock_memory, now, open, system};
 use crate::random;
 use ::card::Card;
 use ::card::medium::{Anchor, Counter, Medium, Memory};
 use std::io;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::vpcd;
 
@@ -29,14 +31,23 @@ pub(crate) struct Args {
     /// Where the virtual reader listens.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:35963")]
     vpcd: String,
+    /// A file that reads 1 while the case is closed, such as a GPIO's value; anything else ends the card for good. Asked ten
+    /// times a second.
+    #[arg(long, value_name = "FILE")]
+    lid: Option<PathBuf>,
 }
 
 /// Runs the card until it is told to stop.
 pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     hide()?;
+    lock_memory();
     let state = args.state.clone().unwrap_or_default();
     let mut rng = random::system().map_err(system("get randomness"))?;
-    let profile = args.profile.as_deref().map(load).transpose()?;
+    // What is left of a card needs no profile, and this process no K.
+    let profile = match Folder::terminated(&state)? {
+        None => args.profile.as_deref().map(load).transpose()?,
+        Some(_) => None,
+    };
     if profile.is_none() && !Folder::exists(&state) {
         return Err(CardError::NoProfile(state));
     }
@@ -47,50 +58,101 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
                 Some(lock) => tracing::error!("the card is locked and answers nothing but a reset: {lock}"),
                 None => tracing::info!(state = %state.display(), "the card is open"),
             }
-            serve(*card, &args.vpcd, &mut rng)?;
-            drop(folder);
+            let card = Arc::new(Mutex::new(*card));
+            watch(Arc::clone(&card), Some(folder), args.lid.clone())?;
+            serve_for_ever(&args.vpcd, &card, &mut rng)?;
         }
         Found::Terminated(terminated) => {
             tracing::error!("{terminated}");
-            serve(Card::terminated(Memory::new(), Counter::default()), &args.vpcd, &mut rng)?;
+            let card = Arc::new(Mutex::new(Card::terminated(Memory::new(), Counter::default())));
+            watch(Arc::clone(&card), None, None)?;
+            serve_for_ever(&args.vpcd, &card, &mut rng)?;
         }
     }
     Ok(())
 }
 
-/// Keeps the card in its reader until a signal comes.
-fn serve<M: Medium + Send + 'static, A: Anchor + Send + 'static>(
-    card: Card<M, A>,
-    vpcd: &str,
-    rng: &mut random::System,
-) -> Result<(), CardError> {
-    let card = Arc::new(Mutex::new(card));
-    stop_on_signal(Arc::clone(&card))?;
-    serve_for_ever(vpcd, &card, rng)
+/// What a running card may be told from outside.
+enum Told {
+    /// SIGINT or SIGTERM.
+    Stop,
+    /// End the card for good, and why.
+    End(&'static str),
 }
 
-/// Ends the process at SIGINT or SIGTERM, between two commands.
-fn stop_on_signal<T: Send + 'static>(card: Arc<Mutex<T>>) -> Result<(), CardError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+/// Ends the process at SIGINT or SIGTERM, and the card at SIGUSR1 or when its lid opens; between two commands.
+fn watch<T: Send + 'static>(
+    card: Arc<Mutex<T>>,
+    folder: Option<Box<Folder>>,
+    lid: Option<PathBuf>,
+) -> Result<(), CardError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(system("wait for signals"))?;
-    let wait = async move {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        io::Result::Ok(())
+    // Before the first command: a signal is heard from here on.
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::new().map_err(system("wait for signals"))?
     };
     std::thread::spawn(move || {
-        if runtime.block_on(wait).is_ok() {
-            let _between_commands = card.lock().unwrap_or_else(PoisonError::into_inner);
-            tracing::info!("stopped");
-            std::process::exit(0);
+        loop {
+            match runtime.block_on(signals.next(lid.as_deref())) {
+                Told::Stop => {
+                    let _between_commands = card.lock().unwrap_or_else(PoisonError::into_inner);
+                    tracing::info!("stopped");
+                    std::process::exit(0);
+                }
+                Told::End(why) => {
+                    let Some(folder) = &folder else { continue };
+                    let _between_commands = card.lock().unwrap_or_else(PoisonError::into_inner);
+                    match folder.end(now(), why) {
+                        Ok(terminated) => tracing::error!("{terminated}"),
+                        Err(error) => tracing::error!("could not end the card as it was told to: {error}"),
+                    }
+                    // Whatever became of the files, this process forgets what it knew.
+                    let error = begin_anew();
+                    tracing::error!(%error, "could not begin anew");
+                    std::process::exit(1);
+                }
+            }
         }
     });
     Ok(())
+}
+
+/// The signals a running card listens to.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    end: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            end: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    async fn next(&mut self, lid: Option<&Path>) -> Told {
+        let opened = async {
+            match lid {
+                Some(lid) => {
+                    while is_closed(lid) {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.end.recv() => Told::End("its holder ended it while it ran"),
+            () = opened => Told::End("its lid was opened"),
+        }
+    }
 }
 
 /// Serves one reader after the other; waits for one that is not there.

@@ -10,6 +10,7 @@ mod make;
 mod pin;
 pub(crate) mod profile;
 pub(crate) mod secret_input;
+mod tamper;
 pub(crate) mod terminal;
 mod vpcd;
 
@@ -17,7 +18,8 @@ use crate::random;
 use ::card::{Card, Lock, OpenError, Profile};
 use folder::{AnchorFile, Banks, DeviceKeys, Folder, Opening, Terminated};
 use profile::ProfileError;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
 use std::io;
 use std::path::{Path, PathBuf};
 use terminal::TerminalError;
@@ -48,6 +50,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(backup::Restore),
     MoveTo(MoveTo),
+    End(tamper::End),
 }
 
 /// Move a card to another folder. A card copied or moved by hand is refused; this is the way.
@@ -77,6 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
         Some(Command::Pin(command)) => pin::run(command),
         Some(Command::Backup(args)) => backup::backup(args),
         Some(Command::Restore(args)) => backup::restore(args),
+        Some(Command::End(args)) => tamper::end(args),
         Some(Command::MoveTo(MoveTo { state, device_keys, to })) => {
             if !Folder::exists(state) {
                 return Err(CardError::NoCard(state.clone()));
@@ -92,6 +96,18 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
 fn hide() -> Result<(), CardError> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|e| system("make the process non-dumpable")(e.into()))
+}
+
+/// Keeps the card's memory out of swap, where the system lets a process lock as much as it likes. Where it does not, locking
+/// what there is would fail later, at some other allocation, so nothing is locked and it is said.
+fn lock_memory() {
+    let unlimited = getrlimit(Resource::Memlock).current.is_none();
+    let locked = unlimited && mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).is_ok();
+    if !locked {
+        tracing::info!(
+            "memory is not locked (ulimit -l is not unlimited): a swap file may hold what this process knows"
+        );
+    }
 }
 
 /// Why the card does not run.
@@ -211,6 +227,9 @@ fn open(
         Opening::Live(folder) => folder,
         Opening::Terminated(terminated) => return Ok(Found::Terminated(terminated)),
     };
+    if let Err(failed) = ::card::self_test() {
+        return Ok(Found::Terminated(folder.end(now, &failed.to_string())?));
+    }
     let (banks, anchor, device_key) = folder.parts()?;
     let card = match Card::open(banks, anchor, device_key) {
         Ok(card) => card,

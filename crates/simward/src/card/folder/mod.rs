@@ -36,7 +36,7 @@ use rand_core::CryptoRng;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use wire::UnixTime;
 
@@ -225,6 +225,32 @@ impl Folder {
         let banks = Banks::open(&self.path)?;
         sync_folder(&self.path).map_err(io_error("sync", &self.path))?;
         Ok((banks, anchor, self.key.key.clone()))
+    }
+
+    /// The process that runs the card in this folder: whoever the system says holds the lock.
+    pub(crate) fn runner(path: &Path) -> Result<Option<i32>, FolderError> {
+        let lock = path.join("lock");
+        let inode = fs::metadata(&lock).map_err(io_error("look at", &lock))?.ino();
+        // 1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF
+        let table = Path::new("/proc/locks");
+        let text = fs::read_to_string(table).map_err(io_error("read", table))?;
+        let mut held = text.lines().filter_map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let ours =
+                words.get(1) == Some(&"FLOCK") && words.get(5)?.rsplit(':').next()?.parse() == Ok(inode);
+            ours.then(|| words.get(4)?.parse().ok()).flatten()
+        });
+        Ok(held.find(|pid: &i32| *pid > 0))
+    }
+
+    /// What ended the card in this folder, if something did.
+    pub(crate) fn terminated(path: &Path) -> Result<Option<Terminated>, FolderError> {
+        terminated::read(path)
+    }
+
+    /// Ends the card in this folder: its keys are destroyed, and `what` is why.
+    pub(crate) fn end(&self, now: UnixTime, what: &str) -> Result<Terminated, FolderError> {
+        terminate(&self.path, &self.keys, &self.key.name, now, what)
     }
 
     /// Ends the card in this folder, if why it is locked shows that somebody changed it. A card of another version is
