@@ -32,6 +32,9 @@ const USED_WHEN_DEACTIVATED: u8 = 0x40;
 /// used (TS 102 221 §8.6).
 const RESERVED: [u16; 4] = [0x3f00, 0x3fff, 0x7fff, 0xffff];
 
+/// Directories within each other.
+const DEEPEST: usize = 8;
+
 /// The parameters of a command: one template, and nothing else.
 fn template<'c>(command: &Command<'c>) -> Result<&'c [u8], Status> {
     let mut all = objects(command.data);
@@ -64,11 +67,12 @@ pub(crate) fn create(command: &Command<'_>, state: &State, channel: &Channel) ->
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
     let above = state.tree.file(dir).ok_or(Status::FILE_NOT_FOUND)?;
-    if above.life == Life::Terminated {
+    if !state.tree.usable(dir) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
-    // Nobody loosens a rule by putting another in its place.
-    if file.is_arr() && state.tree.would_govern(dir, file.fid) {
+    // Rules are an operator's, and nobody loosens one by putting another in its place.
+    let by_operator = state.tree.takes(dir, operation).is_administrative();
+    if file.is_arr() && (!by_operator || state.tree.would_govern(dir, file.fid)) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
     fits(file, above, &state.tree).map(Change::Create)
@@ -111,6 +115,8 @@ fn new(fcp: &[u8], dir: FileId) -> Option<File> {
     let is_ef = matches!(kind, Kind::Ef(_));
     let sfi = match find(fcp, SFI) {
         _ if !is_ef => 0,
+        // 31 is none.
+        None if fid & 0x1f == 0x1f => 0,
         None => (fid & 0x1f) as u8,
         Some([]) => 0,
         Some([sfi]) if sfi & 0x07 == 0 && sfi >> 3 != 0x1f => sfi >> 3,
@@ -122,7 +128,10 @@ fn new(fcp: &[u8], dir: FileId) -> Option<File> {
     };
     let content = filled(proprietary, usize::from(size), usize::from(unit));
     let life = match find(fcp, LIFE)? {
-        [octet] => Life::from_u8(*octet).filter(|life| *life != Life::Terminated)?,
+        // A directory is not deactivated.
+        [octet] => Life::from_u8(*octet).filter(|life| {
+            matches!(life, Life::Activated | Life::Initialisation) || *life == Life::Deactivated && is_ef
+        })?,
         _ => return None,
     };
     let special = find(proprietary, SPECIAL).and_then(|v| v.first()).copied().unwrap_or(0);
@@ -184,7 +193,7 @@ fn fits(mut file: File, above: &File, tree: &Tree) -> Result<File, Status> {
         Some(Structure::Objects(most)) => usize::from(most),
         _ => file.content.len(),
     };
-    if takes > tree.free() || tree.next().is_none() {
+    if takes > tree.free() || tree.next().is_none() || tree.depth(dir) >= DEEPEST {
         return Err(Status::NOT_ENOUGH_MEMORY);
     }
     Ok(file)
@@ -234,7 +243,7 @@ pub(crate) fn resize(command: &Command<'_>, state: &State, channel: &Channel) ->
     if !channel.may(Operation::Resize, id, state) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
-    if file.life == Life::Terminated {
+    if !state.tree.usable(id) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
     let proprietary = find(fcp, PROPRIETARY).unwrap_or_default();

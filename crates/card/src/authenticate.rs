@@ -31,7 +31,7 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
     if command.p1 != 0 {
         return Err(Status::WRONG_P1_P2);
     }
-    if channel.application.is_none() {
+    if !channel.application.is_some_and(|id| live.state.tree.usable(id)) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
     let milenage = &secrets(live, channel, open)?.milenage;

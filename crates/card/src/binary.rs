@@ -42,48 +42,39 @@ fn place<'s>(
         p1 if p1 & 0x60 == 0 => (Some(p1 & 0x1f), u16::from(command.p2)),
         _ => return Err(Status::WRONG_P1_P2),
     };
-    let (id, file) = current(sfi, state, channel)?;
-    if file.structure() != Some(Structure::Transparent) {
-        return Err(Status::WRONG_FILE_STRUCTURE);
-    }
-    granted(id, file, operation, state, channel)?;
+    let (id, file) = open(sfi, operation, |s| s == Structure::Transparent, state, channel)?;
     match file.content.get(usize::from(offset)..) {
         None | Some([]) => Err(Status::OUT_OF_RANGE),
         Some(bytes) => Ok((id, offset, bytes)),
     }
 }
 
-/// The current EF, or the one with this short identifier in the current directory, which then becomes current.
-pub(crate) fn current<'s>(
+/// The current EF, or the one with this short identifier in the current directory, which becomes current if it has the
+/// right structure, may be used so by whoever speaks, and is in a state to be.
+pub(crate) fn open<'s>(
     sfi: Option<u8>,
+    operation: Operation,
+    is_right: impl FnOnce(Structure) -> bool,
     state: &'s State,
     channel: &mut Channel,
 ) -> Result<(FileId, &'s File), Status> {
-    if let Some(sfi) = sfi {
-        let id = state.tree.by_sfi(channel.dir, sfi).ok_or(Status::FILE_NOT_FOUND)?;
-        let file = state.tree.file(id).ok_or(Status::FILE_NOT_FOUND)?;
-        channel.choose(Chosen { file: id, fid: file.fid });
-        return Ok((id, file));
+    let id = match sfi {
+        Some(sfi) => state.tree.by_sfi(channel.dir, sfi).ok_or(Status::FILE_NOT_FOUND)?,
+        None => channel.ef.ok_or(Status::NO_EF_SELECTED)?.file,
+    };
+    let file = state.tree.file(id).ok_or(Status::NO_EF_SELECTED)?;
+    if !file.structure().is_some_and(is_right) {
+        return Err(Status::WRONG_FILE_STRUCTURE);
     }
-    let id = channel.ef.ok_or(Status::NO_EF_SELECTED)?.file;
-    Ok((id, state.tree.file(id).ok_or(Status::NO_EF_SELECTED)?))
-}
-
-/// That whoever speaks may do this, and that the file is in a state to have it done.
-pub(crate) fn granted(
-    id: FileId,
-    file: &File,
-    operation: Operation,
-    state: &State,
-    channel: &Channel,
-) -> Result<(), Status> {
     if !channel.may(operation, id, state) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
     let used = matches!(operation, Operation::Read | Operation::Update) && file.used_when_deactivated;
-    match file.life {
-        Life::Activated | Life::Initialisation => Ok(()),
-        Life::Deactivated if used => Ok(()),
-        Life::Deactivated | Life::Terminated => Err(Status::INVALIDATED),
+    if file.life == Life::Deactivated && !used || !state.tree.usable(id) {
+        return Err(Status::INVALIDATED);
     }
+    if sfi.is_some() {
+        channel.choose(Chosen { file: id, fid: file.fid });
+    }
+    Ok((id, file))
 }

@@ -129,7 +129,7 @@ impl<M: Medium, A: Anchor> Card<M, A> {
             Opened::Log(log, records) => {
                 let pepper = pepper(log.device_key(), log.card_id());
                 match State::replay(&records, &pepper) {
-                    Some(state) => Body::Live(Box::new(Live { log, state, pepper })),
+                    Some(state) => Body::Live(Box::new(Live { log: *log, state, pepper })),
                     None => {
                         let (medium, anchor) = log.into_parts();
                         Body::Locked(Lock::Content, medium, anchor)
@@ -185,7 +185,9 @@ impl<M: Medium, A: Anchor> Card<M, A> {
     /// where it was, by its first command and by nobody without the token.
     pub fn reset(&mut self) {
         self.session = Session::new();
-        self.suspended = self.suspended.take().and_then(Suspended::after_reset);
+        if let Some(suspended) = &mut self.suspended {
+            suspended.after_reset();
+        }
     }
 
     /// Gives medium and anchor back, as when the power goes.

@@ -9,10 +9,11 @@ const OPEN: u8 = 0x00;
 const CLOSE: u8 = 0x80;
 
 /// A channel opened from the basic one begins at the MF and knows nobody; one opened from another begins where that one
-/// stands, with whom it knows (ISO/IEC 7816-4 §7.1.2).
+/// stands, with whom it knows (ISO/IEC 7816-4 §7.1.2). `last` is the highest that the terminal knows.
 pub(crate) fn manage_channel(
     command: &Command<'_>,
     from: u8,
+    last: u8,
     channels: &mut Channels,
 ) -> Result<Answer<'static>, Status> {
     match (command.p1, command.p2) {
@@ -20,13 +21,16 @@ pub(crate) fn manage_channel(
         (OPEN, 0) if command.le != Some(1) => Err(Status::exact(1)),
         (OPEN, wanted) => {
             let chosen = match wanted {
-                0 => channels.closed().ok_or(Status::FUNCTION_NOT_SUPPORTED)?,
+                0 => channels.closed(last).ok_or(Status::FUNCTION_NOT_SUPPORTED)?,
                 number => number,
             };
             let channel = match from {
                 0 => Channel::new(),
-                _ => channels.get(from).ok_or(Status::CHANNEL_NOT_SUPPORTED)?.clone(),
+                _ => channels.get(from).ok_or(Status::CHANNEL_NOT_SUPPORTED)?.another(),
             };
+            if wanted > last && wanted <= Channels::LAST {
+                return Err(Status::FUNCTION_NOT_SUPPORTED);
+            }
             channels.open(chosen, channel).ok_or(match wanted {
                 1..=19 => Status::FUNCTION_NOT_SUPPORTED,
                 _ => Status::WRONG_P1_P2,

@@ -17,7 +17,7 @@ use crate::pin::{Recognition, pin};
 use crate::protocol::{Protocol, get_response};
 use crate::record::{increase, read_record, search_record, update_record};
 use crate::select::{select, status};
-use crate::session::{Chain, Channel, Pending, Session};
+use crate::session::{Chain, Channel, Channels, Pending, Session};
 use crate::sign::sign;
 use crate::state::Change;
 use crate::suspend::{Suspended, suspend};
@@ -26,6 +26,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use rand_core::CryptoRng;
 use wire::apdu::{Cla, Command, Ins, Status};
+use wire::tlv::find;
 
 /// Octets of data that a chain of commands may bring.
 const LONGEST_CHAIN: usize = 4096;
@@ -92,9 +93,7 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
     if !protocol.carries(&command) {
         return Status::WRONG_LENGTH;
     }
-    if session.channels.get(class.channel).is_none() {
-        return Status::CHANNEL_NOT_SUPPORTED;
-    }
+    let Some(channel) = session.channels.get(class.channel) else { return Status::CHANNEL_NOT_SUPPORTED };
     let status = if command.ins == Ins::GET_RESPONSE && class.class != Class::Uicc {
         let status = get_response(&command, class.channel, left, &mut session.pending, out);
         if class.class == Class::Gsm && !out.is_empty() {
@@ -105,7 +104,7 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
         status
     } else {
         let mut all = Vec::new();
-        match whole(command, &class, session, &mut all) {
+        match whole(command, &class, channel, &mut all) {
             Ok(None) => Status::OK,
             Ok(Some(command)) => {
                 let answered = match run(&command, class.class, class.channel, live, session, suspended, rng)
@@ -123,7 +122,7 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
             Err(status) => status,
         }
     };
-    if class.class == Class::Gsm { gsm::status(status) } else { status }
+    if class.class == Class::Gsm { gsm::status(status, command.ins) } else { status }
 }
 
 /// Whether somebody may be recognised no more after it.
@@ -142,32 +141,44 @@ const fn forgets(ins: Ins) -> bool {
 }
 
 /// The whole command, once the last link of its chain has come (ISO/IEC 7816-4 §5.3.3). All links are alike but for their
-/// data and the chaining bit.
+/// data and the chaining bit; commands on other channels may come in between. Another on this channel breaks the chain, and
+/// then what was to be its last link is not taken for a command of its own.
 fn whole<'c>(
     command: Command<'c>,
     class: &Classified,
-    session: &mut Session,
+    channel: &mut Channel,
     all: &'c mut Vec<u8>,
 ) -> Result<Option<Command<'c>>, Status> {
     const CHAINED: u8 = 0x10;
     let head = [command.cla.0 & !CHAINED, command.ins.0, command.p1, command.p2];
-    match session.chain.take() {
-        Some(chain) if chain.head != head => Err(Status::LAST_OF_CHAIN_EXPECTED),
-        None if !class.chained => Ok(Some(command)),
-        begun => {
-            let mut data = begun.map_or_else(Vec::new, |chain| chain.data);
-            data.extend_from_slice(command.data);
-            if data.len() > LONGEST_CHAIN {
-                return Err(Status::WRONG_LENGTH);
+    let before = match channel.chain.take() {
+        Some(Chain { head: begun, data }) if begun == head => {
+            if data.is_none() {
+                channel.chain = class.chained.then_some(Chain { head, data: None });
+                return Err(Status::LAST_OF_CHAIN_EXPECTED);
             }
-            if class.chained {
-                session.chain = Some(Chain { head, data });
-                return Ok(None);
-            }
-            *all = data;
-            Ok(Some(Command { data: all, ..command }))
+            data
         }
+        Some(Chain { head, data: Some(_) }) => {
+            channel.chain = Some(Chain { head, data: None });
+            return Err(Status::LAST_OF_CHAIN_EXPECTED);
+        }
+        Some(Chain { data: None, .. }) | None => None,
+    };
+    if before.is_none() && !class.chained {
+        return Ok(Some(command));
     }
+    let mut data = before.unwrap_or_default();
+    data.extend_from_slice(command.data);
+    if data.len() > LONGEST_CHAIN {
+        return Err(Status::WRONG_LENGTH);
+    }
+    if class.chained {
+        channel.chain = Some(Chain { head, data: Some(data) });
+        return Ok(None);
+    }
+    *all = data;
+    Ok(Some(Command { data: all, ..command }))
 }
 
 /// Carries a command out.
@@ -184,13 +195,19 @@ fn run<'a, M: Medium, A: Anchor>(
     // What concerns more than one channel.
     match (class, command.ins) {
         (Interindustry, Ins::MANAGE_CHANNEL) => {
-            return manage_channel(command, number, &mut session.channels);
+            let last = if session.knows_all_channels { Channels::LAST } else { Channels::LAST_OF_OLD };
+            return manage_channel(command, number, last, &mut session.channels);
         }
         (Interindustry, Ins::DELETE_FILE) => {
             let channel = session.channels.get(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
             let file = delete(command, &live.state, channel)?;
+            let above = live.state.tree.file(file).map_or(FileId::MF, |f| f.parent);
             live.commit(&[Change::Delete(file)], rng)?;
-            forget(file, live, session);
+            forget(file, above, live, session);
+            return Ok(Answer::Done);
+        }
+        (Uicc, Ins::TERMINAL_CAPABILITY) => {
+            session.knows_all_channels |= knows_all_channels(command.data);
             return Ok(Answer::Done);
         }
         (Uicc, Ins::ENVELOPE) if command.cla == Cla::UICC => return envelope(command, live, session, rng),
@@ -202,7 +219,7 @@ fn run<'a, M: Medium, A: Anchor>(
     let Session { channels, secrets, .. } = session;
     let channel = channels.get(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
     match class {
-        Class::Gsm => match gsm::translate(command)? {
+        Class::Gsm => match gsm::translate(command, &live.state, channel)? {
             None => gsm::run(command, live, channel, secrets),
             Some(today) if today.ins == Ins::ENVELOPE => envelope(&today, live, session, rng),
             Some(today) if today.cla == Cla::UICC => uicc(&today, live, channel, rng),
@@ -288,8 +305,8 @@ fn uicc<M: Medium, A: Anchor>(
             let changes = resize(command, &live.state, channel)?;
             live.commit(&changes, rng).map(|()| Answer::Done)
         }
-        // What the terminal can do changes nothing here: there is no toolkit and one interface.
-        Ins::TERMINAL_PROFILE | Ins::TERMINAL_CAPABILITY => Ok(Answer::Done),
+        // What the terminal's toolkit can do changes nothing here: there is none on this side.
+        Ins::TERMINAL_PROFILE => Ok(Answer::Done),
         _ => Err(Status::INS_NOT_SUPPORTED),
     }
 }
@@ -307,12 +324,19 @@ fn challenge(command: &Command<'_>, rng: &mut impl CryptoRng) -> Result<Answer<'
     Ok(Answer::Made(challenge))
 }
 
+/// Whether a terminal says that it knows channels beyond the third: A9 { 81 } (§11.1.19.2.2).
+fn knows_all_channels(said: &[u8]) -> bool {
+    find(said, 0xa9).is_some_and(|said| find(said, 0x81).is_some())
+}
+
 /// A file went: nobody stands in it any more.
-fn forget<M, A>(file: FileId, live: &Live<M, A>, session: &mut Session) {
+fn forget<M, A>(file: FileId, above: FileId, live: &Live<M, A>, session: &mut Session) {
     for channel in session.channels.open_ones() {
         let gone = |id| live.state.tree.file(id).is_none();
-        if channel.application.is_some_and(gone) || gone(channel.dir) {
+        if channel.application.is_some_and(gone) {
             channel.terminate();
+        } else if gone(channel.dir) {
+            channel.enter(above);
         } else if channel.ef.is_some_and(|ef| ef.file == file || gone(ef.file)) {
             channel.enter(channel.dir);
         }

@@ -2,6 +2,7 @@
 
 use crate::credential::Asked;
 use crate::file::{FileId, Kind, RuleRef, Structure};
+use crate::key::KeyRef;
 use crate::session::Chosen;
 use crate::state::State;
 use alloc::vec::Vec;
@@ -92,9 +93,13 @@ fn rule(rule: RuleRef) -> [u8; 3] {
 fn pin_status(state: &State) -> Vec<u8> {
     let mut status = 0;
     let mut keys = Vec::new();
-    for credential in state.credentials().iter().take(8) {
+    for (place, credential) in state.credentials().iter().take(8).enumerate() {
         if credential.asked == Asked::Yes {
-            status |= 0x80 >> (keys.len() / 3);
+            status |= 0x80 >> place;
+        }
+        // The universal PIN: whether it is asked for in another's place (§9.5.2).
+        if credential.key == KeyRef::UNIVERSAL {
+            put(&mut keys, 0x95, &[if state.replaces() { 0x08 } else { 0x00 }]);
         }
         put(&mut keys, 0x83, &[credential.key.octet()]);
     }

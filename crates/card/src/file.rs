@@ -4,7 +4,7 @@ use crate::codec::{Reader, pack, put_string, unpack};
 use crate::rule::Rule;
 use alloc::vec::Vec;
 
-/// A file's number on its card. It is given once and never to another file.
+/// A file's number on its card, as long as there is the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileId(pub(crate) u16);
 

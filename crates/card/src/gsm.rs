@@ -21,19 +21,27 @@ use wire::apdu::{Cla, Command, Ins, Status};
 /// The instruction that AUTHENTICATE took over. SEEK has that of SEARCH RECORD.
 const RUN_GSM_ALGORITHM: Ins = Ins(0x88);
 
+/// The SIM's directory.
+const DF_GSM: u16 = 0x7f20;
 /// 9FXX: so many octets wait.
 const WAITS: u16 = 0x9f00;
 
 /// What a SIM says where a UICC says this (TS 51.011 §9.4).
-pub(crate) const fn status(status: Status) -> Status {
+pub(crate) const fn status(status: Status, ins: Ins) -> Status {
+    let of_a_code = matches!(
+        ins,
+        Ins::VERIFY_PIN | Ins::CHANGE_PIN | Ins::DISABLE_PIN | Ins::ENABLE_PIN | Ins::UNBLOCK_PIN
+    );
     Status(match status.0 {
         0x6100..=0x61ff => WAITS | status.0 & 0xff,
         0x6c00..=0x6cff => 0x6700 | status.0 & 0xff,
-        // A wrong PIN, and nobody recognised.
-        0x63c0..=0x63cf | 0x6982 => 0x9804,
-        0x6983 => 0x9840,
-        // The PIN is not in a state to have this done.
-        0x6984 => 0x9808,
+        // No try left; a wrong PIN, or nobody recognised.
+        0x63c0 | 0x6983 => 0x9840,
+        0x63c1..=0x63cf | 0x6982 => 0x9804,
+        // The PIN, or the file, is not in a state to have this done.
+        0x6984 if of_a_code => 0x9808,
+        0x6984 => 0x9810,
+        0x6985 => 0x6f00,
         0x6581 => 0x9240,
         0x6981 => 0x9408,
         0x6986 => 0x9400,
@@ -46,8 +54,13 @@ pub(crate) const fn status(status: Status) -> Status {
 }
 
 /// A command in today's words; `None` for those that are answered here.
-pub(crate) fn translate<'c>(command: &Command<'c>) -> Result<Option<Command<'c>>, Status> {
+pub(crate) fn translate<'c>(
+    command: &Command<'c>,
+    state: &State,
+    channel: &Channel,
+) -> Result<Option<Command<'c>>, Status> {
     let mut today = *command;
+    let life = channel.ef.and_then(|ef| state.tree.file(ef.file)).map(|f| f.life);
     today.cla = Cla::INTERINDUSTRY;
     match command.ins {
         Ins::SELECT | Ins::STATUS | Ins::SEARCH_RECORD | RUN_GSM_ALGORITHM => return Ok(None),
@@ -70,6 +83,9 @@ pub(crate) fn translate<'c>(command: &Command<'c>) -> Result<Option<Command<'c>>
         }
         // 00 stands for the first.
         Ins::UNBLOCK_PIN => today.p2 = key(if command.p2 == 0 { 1 } else { command.p2 })?,
+        // A contradiction with the file's status is an error here.
+        Ins::DEACTIVATE_FILE if life == Some(Life::Deactivated) => return Err(Status::INVALIDATED),
+        Ins::ACTIVATE_FILE if life == Some(Life::Activated) => return Err(Status::INVALIDATED),
         Ins::DEACTIVATE_FILE | Ins::ACTIVATE_FILE => {}
         Ins::TERMINAL_PROFILE | Ins::ENVELOPE => today.cla = Cla::UICC,
         _ => return Err(Status::INS_NOT_SUPPORTED),
@@ -146,7 +162,8 @@ fn run_algorithm<M, A>(
         return Err(Status::WRONG_P1_P2);
     }
     let rand = command.data.try_into().map_err(|_| Status::WRONG_LENGTH)?;
-    if channel.dir == FileId::MF {
+    let tree = &live.state.tree;
+    if !tree.at(None, &[DF_GSM]).is_some_and(|gsm| tree.is_within(channel.dir, gsm)) {
         return Err(Status::FILE_NOT_FOUND);
     }
     let secrets = secrets(live, channel, open)?;

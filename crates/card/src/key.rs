@@ -74,6 +74,22 @@ impl KeySet {
         of.0 & !self.0 == 0
     }
 
+    /// The administrative codes.
+    const ADMINISTRATIVE: Self = {
+        let mut all = Self::EMPTY;
+        let mut number = 1;
+        while let Some(key) = KeyRef::adm(number) {
+            all = all.with(Self::of(key));
+            number += 1;
+        }
+        all
+    };
+
+    /// Whether an administrative code is among them.
+    pub(crate) const fn has_administrative(self) -> bool {
+        self.0 & Self::ADMINISTRATIVE.0 != 0
+    }
+
     /// What ends with an application.
     pub(crate) const fn global(self) -> Self {
         Self(self.0 & (KeyRef(0x81).bit() - 1))

@@ -27,8 +27,8 @@ pub(crate) fn live(command: &Command<'_>, state: &State, channel: &Channel) -> R
     if !channel.may(operation, id, state) {
         return Err(Status::SECURITY_NOT_SATISFIED);
     }
-    // What is terminated stays so (TS 102 222 §5).
-    if file.life == Life::Terminated {
+    // What is terminated stays so, and what is in it (TS 102 222 §5).
+    if !state.tree.usable(id) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
     Ok(Change::Life(id, to))

@@ -21,6 +21,7 @@
 
 use crate::codec::Reader;
 use crate::medium::{Anchor, Bank, Fault, Medium};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::seal::{NONCE_BYTES, SealKey, TAG_BYTES};
@@ -29,7 +30,7 @@ use zeroize::Zeroizing;
 
 const MAGIC: [u8; 4] = *b"SWC1";
 const HEADER_BYTES: usize = 60;
-/// Octets in a bank past which the next write begins a new one. A snapshot takes some 7,000 of them.
+/// Octets of changes in a bank past which the next write begins a new one.
 const BANK_LIMIT: usize = 24 * 1024;
 
 /// A plain record, wiped on drop.
@@ -100,6 +101,8 @@ struct Current {
     records: u64,
     /// Octets in it.
     octets: usize,
+    /// Octets of its snapshot.
+    snapshot: usize,
     /// Tag of its last record.
     last_tag: [u8; TAG_BYTES],
 }
@@ -120,7 +123,7 @@ pub(crate) struct Log<M, A> {
 /// What opening found.
 pub(crate) enum Opened<M, A> {
     /// A log and its records: a snapshot, then changes.
-    Log(Log<M, A>, Vec<Plain>),
+    Log(Box<Log<M, A>>, Vec<Plain>),
     /// Nothing was ever personalised here.
     Empty(M, A),
     /// Something is there, but not the newest state of one card.
@@ -180,6 +183,9 @@ impl Current {
     }
 
     fn grew(&mut self, octets: usize, tag: [u8; TAG_BYTES]) {
+        if self.records == 0 {
+            self.snapshot = octets;
+        }
         self.records += 1;
         self.octets += octets;
         self.last_tag = tag;
@@ -206,6 +212,7 @@ impl Found {
                 key: Current::key(device_key, &salt),
                 records: 0,
                 octets: HEADER_BYTES,
+                snapshot: 0,
                 last_tag: [0; TAG_BYTES],
             },
             last: 0,
@@ -260,7 +267,7 @@ impl<M: Medium, A: Anchor> Log<M, A> {
         let Found { card_id, epoch, current, records, .. } = found;
         let standing = Standing::Unsettled;
         let log = Self { medium, anchor, device_key, card_id, epoch, current, anchored, standing };
-        Ok(Opened::Log(log, records))
+        Ok(Opened::Log(Box::new(log), records))
     }
 
     /// Begins a log on an empty medium with the first snapshot.
@@ -280,6 +287,7 @@ impl<M: Medium, A: Anchor> Log<M, A> {
             key: Current::key(&device_key, &[0; 32]),
             records: 0,
             octets: 0,
+            snapshot: 0,
             last_tag: [0; TAG_BYTES],
         };
         let standing = Standing::Unsettled;
@@ -298,7 +306,7 @@ impl<M: Medium, A: Anchor> Log<M, A> {
         snapshot: impl FnOnce() -> Plain,
         rng: &mut impl CryptoRng,
     ) -> Result<(), Fault> {
-        if self.standing != Standing::Settled || self.current.octets > BANK_LIMIT {
+        if self.standing != Standing::Settled || self.current.octets > self.current.snapshot + BANK_LIMIT {
             self.settle(&snapshot(), rng)?;
         }
         self.standing = Standing::Unsettled;
@@ -337,6 +345,7 @@ impl<M: Medium, A: Anchor> Log<M, A> {
                 key: Current::key(&self.device_key, &salt),
                 records: 0,
                 octets: HEADER_BYTES,
+                snapshot: 0,
                 last_tag: [0; TAG_BYTES],
             };
             let (record, tag) = fresh.seal(number, snapshot)?;

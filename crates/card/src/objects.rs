@@ -1,7 +1,7 @@
 //! RETRIEVE DATA and SET DATA (TS 102 221 §11.3): files of data objects, read and written an object at a time, in blocks.
 
 use crate::answer::Answer;
-use crate::binary::{current, granted};
+use crate::binary;
 use crate::file::{FileId, Structure};
 use crate::rule::Operation;
 use crate::session::{Channel, Transfer};
@@ -29,9 +29,9 @@ fn open<'s>(
         sfi @ 1..=0x1e => Some(sfi),
         _ => return Err(Status::WRONG_P1_P2),
     };
-    let (id, file) = current(sfi, state, channel)?;
+    let has_objects = |structure| matches!(structure, Structure::Objects(_));
+    let (id, file) = binary::open(sfi, operation, has_objects, state, channel)?;
     let Some(Structure::Objects(most)) = file.structure() else { return Err(Status::WRONG_FILE_STRUCTURE) };
-    granted(id, file, operation, state, channel)?;
     Ok((id, &file.content, most))
 }
 
@@ -42,14 +42,13 @@ pub(crate) fn retrieve(
     channel: &mut Channel,
 ) -> Result<Answer<'static>, Status> {
     let under_way = channel.transfer.take();
+    // For every block: whoever was allowed the first may have stopped being so.
+    let (id, content, _) = open(command, Operation::Read, state, channel)?;
     let (whole, start) = match (command.p2, under_way) {
-        (FIRST, _) => {
-            let (_, content, _) = open(command, Operation::Read, state, channel)?;
-            (find(content, command.data)?.to_vec(), 0)
-        }
-        (NEXT | AGAIN, Some(Transfer::Out { whole, given, last })) if command.data.is_empty() => {
-            // Whoever was allowed the first block may have stopped being so.
-            open(command, Operation::Read, state, channel)?;
+        (FIRST, _) => (find(content, command.data)?.to_vec(), 0),
+        (NEXT | AGAIN, Some(Transfer::Out { file, whole, given, last }))
+            if command.data.is_empty() && file == id =>
+        {
             (whole, if command.p2 == NEXT { given } else { last })
         }
         (NEXT | AGAIN, _) => return Err(Status::CONDITIONS_NOT_SATISFIED),
@@ -59,7 +58,7 @@ pub(crate) fn retrieve(
     let block = whole.get(start..end).filter(|b| !b.is_empty()).ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
     let answer = block.to_vec();
     let more = end < whole.len();
-    channel.transfer = Some(Transfer::Out { whole, given: end, last: start });
+    channel.transfer = Some(Transfer::Out { file: id, whole, given: end, last: start });
     Ok(if more { Answer::Warned(answer, Status::MORE_DATA_WAITS) } else { Answer::Held(answer) })
 }
 

@@ -88,21 +88,33 @@ fn no_more<R>(_: Option<&VaultKey>, _: &Secret<[u8; 32]>, _: &mut R) -> Vec<Chan
     Vec::new()
 }
 
-/// A code is asked for, or not: then the vault's key is held without it. A card of the first version holds it in any case.
-fn asked<R: CryptoRng>(
+/// A code is asked for, or not; if nobody is asked for any then, the vault's key is held without. A card of the first version
+/// holds it in any case.
+struct Asking {
     key: KeyRef,
     asked: Asked,
+    free: bool,
     wraps: bool,
-    opened: Option<&VaultKey>,
-    pepper: &Secret<[u8; 32]>,
-    rng: &mut R,
-) -> Vec<Change> {
-    let mut changes = Vec::from([Change::Asked(key, asked)]);
-    if key == KeyRef::PIN1 && wraps {
-        let held = opened.filter(|_| asked == Asked::No).map(|opened| Held::new(pepper, opened, rng));
-        changes.push(Change::Held(held));
+}
+
+impl Asking {
+    fn new<M, A>(key: KeyRef, asked: Asked, live: &Live<M, A>) -> Self {
+        Self { key, asked, free: live.state.is_free(key, asked), wraps: live.state.wraps() }
     }
-    changes
+
+    fn changes(
+        &self,
+        opened: Option<&VaultKey>,
+        pepper: &Secret<[u8; 32]>,
+        rng: &mut impl CryptoRng,
+    ) -> Vec<Change> {
+        let mut changes = Vec::from([Change::Asked(self.key, self.asked)]);
+        if Credential::opens_vault(self.key) && self.wraps {
+            let held = opened.filter(|_| self.free).map(|opened| Held::new(pepper, opened, rng));
+            changes.push(Change::Held(held));
+        }
+        changes
+    }
 }
 
 /// One code. Another length spends nothing.
@@ -179,9 +191,9 @@ fn ask<M: Medium, A: Anchor, R: CryptoRng>(
     {
         return Err(Status::REFERENCE_NOT_FOUND);
     }
-    let wraps = live.state.wraps();
+    let asking = Asking::new(key, asked, live);
     let ask = |opened: Option<&VaultKey>, pepper: &Secret<[u8; 32]>, rng: &mut R| {
-        self::asked(key, asked, wraps, opened, pepper, rng)
+        asking.changes(opened, pepper, rng)
     };
     present(Which::Code(key), &code, ask, live, who, rng)?;
     Ok(Answer::Done)
@@ -201,9 +213,9 @@ fn unblock<M: Medium, A: Anchor, R: CryptoRng>(
         return Err(Status::tries(live.state.kept(which).ok_or(Status::REFERENCE_NOT_FOUND)?.left));
     }
     let (puk, new) = two(command)?;
-    let wraps = live.state.wraps();
+    let asking = Asking::new(key, Asked::Yes, live);
     let anew = |opened: Option<&VaultKey>, pepper: &Secret<[u8; 32]>, rng: &mut R| {
-        let mut changes = asked(key, Asked::Yes, wraps, opened, pepper, rng);
+        let mut changes = asking.changes(opened, pepper, rng);
         changes.push(Change::Code(pin, Check::new(pepper, pin, &new, opened, rng)));
         changes.push(Change::Tries(pin, pin.max_tries()));
         changes

@@ -5,19 +5,19 @@ use crate::session::Pending;
 use alloc::vec::Vec;
 use wire::apdu::{Command, Status};
 
-/// Answer to reset: nothing but the basic channel in its card capabilities, for what there is beyond them EF.DIR and
-/// MANAGE CHANNEL say. TA1 96 allows fast clocks, TA3 C7 any voltage and a stopped clock; the historical bytes say what
+/// Answer to reset. Card capabilities 73: SELECT by whole and partial name, path, identifier and short identifier (F6), data
+/// coding (21), then chaining, eight channels or more, chosen by card or terminal (9F), and over T=1 extended lengths (DF). TA1 96 allows fast clocks, TA3 C7 any voltage and a stopped clock; the historical bytes say what
 /// SELECT can do and who made it (ISO/IEC 7816-3 §8, ISO/IEC 7816-4 §12.1.1, TS 102 221 §6.3).
 const ATR_T0: [u8; 22] = [
     0x3b, 0x9f, 0x96, 0x80, 0x1f, 0xc7, // TS, T0, TA1, TD1 (T=0), TD2 (T=15), TA3
-    0x80, 0x31, 0xe0, 0x73, 0xf6, 0x21, 0x00, 0x67, b'S', b'i', b'm', b'w', b'a', b'r', b'd',
-    0x94, // TCK: everything from T0 on comes to zero
+    0x80, 0x31, 0xe0, 0x73, 0xf6, 0x21, 0x9f, 0x67, b'S', b'i', b'm', b'w', b'a', b'r', b'd',
+    0x0b, // TCK: everything from T0 on comes to zero
 ];
 const ATR_T1: [u8; 25] = [
     // TS, T0, TA1, TD1 (T=1), TD2 (T=1), TA3: blocks of 254 octets, TB3: waiting times, TD3 (T=15), TA4
     0x3b, 0x9f, 0x96, 0x81, 0xb1, 0xfe, 0x45, 0x1f, 0xc7, // and the same historical bytes
-    0x80, 0x31, 0xe0, 0x73, 0xf6, 0x21, 0x00, 0x67, b'S', b'i', b'm', b'w', b'a', b'r', b'd',
-    0x9f, // TCK
+    0x80, 0x31, 0xe0, 0x73, 0xf6, 0x21, 0xdf, 0x67, b'S', b'i', b'm', b'w', b'a', b'r', b'd',
+    0x40, // TCK
 ];
 
 /// How a reader and the card speak. A card speaks one of them.

@@ -1,7 +1,7 @@
 //! READ, UPDATE and SEARCH RECORD, INCREASE (TS 102 221 §11.1.5 to §11.1.8): files of records, linear fixed and cyclic.
 
 use crate::answer::Answer;
-use crate::binary::{current, granted};
+use crate::binary::open;
 use crate::file::{File, FileId, Structure};
 use crate::rule::Operation;
 use crate::session::Channel;
@@ -24,10 +24,9 @@ impl<'s> Records<'s> {
         state: &'s State,
         channel: &mut Channel,
     ) -> Result<Self, Status> {
-        let (id, file) = current(sfi, state, channel)?;
-        let records = Self::of(id, file).ok_or(Status::WRONG_FILE_STRUCTURE)?;
-        granted(id, file, operation, state, channel)?;
-        Ok(records)
+        let has_records = |structure: Structure| structure.record().is_some_and(|len| len > 0);
+        let (id, file) = open(sfi, operation, has_records, state, channel)?;
+        Self::of(id, file).ok_or(Status::WRONG_FILE_STRUCTURE)
     }
 
     fn of(id: FileId, file: &'s File) -> Option<Self> {

@@ -88,12 +88,14 @@ enum Rule {
     /// Directories: the operator makes new files in them; none of them goes.
     Directory = 6,
     PinPin2 = 7,
-    /// For files that the operator makes later: the holder uses them, the operator does the rest.
+    /// For EFs that the operator makes later: the holder uses them, the operator does the rest.
     Open = 8,
+    /// For directories that the operator makes later.
+    OpenDirectory = 9,
 }
 
 impl Rule {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::AlwaysNever,
         Self::AlwaysPin,
         Self::AlwaysAdm,
@@ -102,6 +104,7 @@ impl Rule {
         Self::Directory,
         Self::PinPin2,
         Self::Open,
+        Self::OpenDirectory,
     ];
 
     const fn in_arr(self, arr: u16) -> RuleRef {
@@ -114,6 +117,7 @@ impl Rule {
         const UPDATE: u8 = 0x02;
         /// ACTIVATE and DEACTIVATE FILE.
         const SWITCH: u8 = 0x18;
+        const TERMINATE: u8 = 0x20;
         const DELETE: u8 = 0x40;
         const CREATE_EF_AND_DF: u8 = 0x06;
         const ALWAYS: &[u8] = &[0x90, 0];
@@ -130,11 +134,12 @@ impl Rule {
             Self::PinPin => [mode(READ | UPDATE, PIN), mode(SWITCH, ADM)].concat(),
             Self::PinAdm => [mode(READ, PIN), mode(UPDATE | SWITCH, ADM)].concat(),
             Self::Directory => mode(CREATE_EF_AND_DF, ADM),
+            Self::OpenDirectory => mode(CREATE_EF_AND_DF | TERMINATE | DELETE, ADM),
             Self::PinPin2 => [mode(READ, PIN), mode(UPDATE, PIN2), mode(SWITCH, ADM)].concat(),
             Self::Open => [
                 mode(READ | UPDATE, PIN),
                 command(0x32, PIN),
-                mode(SWITCH | DELETE | 0x20, ADM),
+                mode(SWITCH | DELETE | TERMINATE, ADM),
                 command(0xd4, ADM),
             ]
             .concat(),

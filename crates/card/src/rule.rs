@@ -61,6 +61,11 @@ impl Condition {
         self.ways().any(|way| keys.has_all(way))
     }
 
+    /// Whether nobody may without an administrative code.
+    pub(crate) fn is_administrative(&self) -> bool {
+        self.ways().all(KeySet::has_administrative)
+    }
+
     /// One more way; `None` if there is no room for it.
     fn or(mut self, way: KeySet) -> Option<Self> {
         *self.ways.get_mut(usize::from(self.count))? = way;
@@ -81,7 +86,7 @@ impl Condition {
                     Self::read(&part.ok()?)?.ways().try_fold(any, Self::or)
                 })
             }
-            (0xaf, parts) => {
+            (0xaf, parts) if !parts.is_empty() => {
                 let mut parts = objects(parts);
                 parts.try_fold(Self::ALWAYS, |all, part| {
                     let part = Self::read(&part.ok()?)?;
@@ -210,6 +215,7 @@ mod tests {
         assert!(!read(&tlv(0xa7, PIN)).allows(keys(&[pin])));
         assert!(!read(&tlv(0xa7, PIN)).allows(KeySet::EMPTY));
         assert!(!read(&tlv(0xa0, &[])).allows(keys(&[pin, pin2, adm])), "one of none");
+        assert!(!read(&tlv(0xaf, &[])).allows(keys(&[pin, pin2, adm])), "all of none");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) struct Chosen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Transfer {
     /// What was taken from a file, and how much of it has been given out.
-    Out { whole: Vec<u8>, given: usize, last: usize },
+    Out { file: FileId, whole: Vec<u8>, given: usize, last: usize },
     /// What has come for a file.
     In { file: FileId, so_far: Vec<u8> },
 }
@@ -40,13 +40,28 @@ pub(crate) struct Channel {
     pub(crate) application: Option<FileId>,
     /// A transfer under way.
     pub(crate) transfer: Option<Transfer>,
+    /// A command of which only the beginning has come.
+    pub(crate) chain: Option<Chain>,
     shown: KeySet,
 }
 
 impl Channel {
     /// As after a reset: the MF, nobody recognised.
     pub(crate) const fn new() -> Self {
-        Self { dir: FileId::MF, ef: None, record: 0, application: None, transfer: None, shown: KeySet::EMPTY }
+        Self {
+            dir: FileId::MF,
+            ef: None,
+            record: 0,
+            application: None,
+            transfer: None,
+            chain: None,
+            shown: KeySet::EMPTY,
+        }
+    }
+
+    /// One that begins where this one stands, with nothing under way.
+    pub(crate) fn another(&self) -> Self {
+        Self { transfer: None, chain: None, ..self.clone() }
     }
 
     pub(crate) fn enter(&mut self, dir: FileId) {
@@ -70,9 +85,12 @@ impl Channel {
         self.application = Some(application);
     }
 
-    /// The application ends: its directory and whoever was recognised with it (TS 102 221 §8.5.3, §9.4).
+    /// The application ends: its directory and whoever was recognised with it (TS 102 221 §8.5.3). The universal PIN is no
+    /// application's (§9.4.1).
     pub(crate) fn terminate(&mut self) {
-        *self = Self::new();
+        let universal = KeySet::of(KeyRef::UNIVERSAL);
+        let kept = if self.shown.has_all(universal) { universal } else { KeySet::EMPTY };
+        *self = Self { shown: kept, ..Self::new() };
     }
 
     pub(crate) const fn verified(&mut self, key: KeyRef, verified: bool) {
@@ -99,11 +117,12 @@ pub(crate) struct Pending {
 }
 
 /// The beginning of a command whose end has not come (ISO/IEC 7816-4 §5.3.3).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Chain {
     /// Class without the chaining bit, instruction, parameters.
     pub(crate) head: [u8; 4],
-    pub(crate) data: Vec<u8>,
+    /// What has come; `None` once another command broke in.
+    pub(crate) data: Option<Vec<u8>>,
 }
 
 /// The logical channels.
@@ -115,7 +134,9 @@ pub(crate) struct Channels {
 
 impl Channels {
     /// The highest channel (TS 102 221 §10.1.1).
-    const LAST: u8 = 19;
+    pub(crate) const LAST: u8 = 19;
+    /// The highest one of a terminal that has not said that it knows more (§11.1.19.2.2).
+    pub(crate) const LAST_OF_OLD: u8 = 3;
 
     /// An open channel.
     pub(crate) fn get(&mut self, number: u8) -> Option<&mut Channel> {
@@ -130,9 +151,9 @@ impl Channels {
         core::iter::once(&mut self.basic).chain(self.further.iter_mut().flatten())
     }
 
-    /// The lowest channel that is closed.
-    pub(crate) fn closed(&mut self) -> Option<u8> {
-        (1..=Self::LAST).find(|number| self.get(*number).is_none())
+    /// The lowest channel that is closed, up to this one.
+    pub(crate) fn closed(&mut self, last: u8) -> Option<u8> {
+        (1..=last).find(|number| self.get(*number).is_none())
     }
 
     /// Opens a closed channel; `None` if there is none by that number or it is open.
@@ -160,7 +181,8 @@ pub(crate) struct Session {
     /// The card's secrets, while somebody is recognised for whom they may be used.
     pub(crate) secrets: Option<Secrets>,
     pub(crate) pending: Pending,
-    pub(crate) chain: Option<Chain>,
+    /// Whether the terminal has said that it knows more than three further channels.
+    pub(crate) knows_all_channels: bool,
     /// Parts of a packet that goes on.
     pub(crate) assembly: Option<Assembly>,
 }
@@ -171,7 +193,7 @@ impl Session {
             channels: Channels { basic: Channel::new(), further: Vec::new() },
             secrets: None,
             pending: Pending { channel: 0, data: Vec::new() },
-            chain: None,
+            knows_all_channels: false,
             assembly: None,
         }
     }

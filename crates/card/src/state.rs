@@ -20,7 +20,7 @@ use keys::sign::Es256Key;
 use rand_core::CryptoRng;
 
 /// The format of records, first octet of a snapshot.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 /// After the files, what only some cards have: the state of remote management.
 const OTA: u8 = 255;
 /// The public half of the key it agrees with others by.
@@ -37,6 +37,8 @@ pub(crate) struct State {
     waived: KeySet,
     /// Codes in whose place the universal PIN is asked for.
     replaced: KeySet,
+    /// Codes with no tries left: nobody is who showed them before.
+    blocked: KeySet,
     pub(crate) sqn: SqnArray,
     /// Whether GSM's own authentication is answered, which asks for no proof of the network's.
     pub(crate) gsm: bool,
@@ -104,6 +106,7 @@ impl State {
             credentials,
             waived: KeySet::EMPTY,
             replaced: KeySet::EMPTY,
+            blocked: KeySet::EMPTY,
             sqn: SqnArray::new(),
             gsm: profile.gsm,
             tree: reference::tree(profile),
@@ -161,8 +164,13 @@ impl State {
     /// All keys that whoever has shown these may use: a disabled PIN asks nobody, a replaced one asks for another
     /// (TS 102 221 §9.4.1, §9.5.1).
     pub(crate) const fn effective(&self, shown: KeySet) -> KeySet {
-        let keys = shown.with(self.waived);
+        let keys = shown.without(self.blocked).with(self.waived);
         if keys.has_all(KeySet::of(KeyRef::UNIVERSAL)) { keys.with(self.replaced) } else { keys }
+    }
+
+    /// Whether the universal PIN is asked for in the place of another.
+    pub(crate) fn replaces(&self) -> bool {
+        self.replaced != KeySet::EMPTY
     }
 
     /// Which codes are asked for has changed.
@@ -172,13 +180,28 @@ impl State {
             such.fold(KeySet::EMPTY, |set, c| set.with(KeySet::of(c.key)))
         };
         (self.waived, self.replaced) = (of(Asked::No), of(Asked::Universal));
+        let blocked = self.credentials.iter().filter(|c| c.code.left == 0);
+        self.blocked = blocked.fold(KeySet::EMPTY, |set, c| set.with(KeySet::of(c.key)));
+    }
+
+    /// Whether the vault opens to everybody once this code is asked for so.
+    pub(crate) fn is_free(&self, key: KeyRef, asked: Asked) -> bool {
+        let of = |k| if k == key { Some(asked) } else { self.credential(k).map(|c| c.asked) };
+        match of(KeyRef::PIN1) {
+            Some(Asked::No) => true,
+            Some(Asked::Universal) => of(KeyRef::UNIVERSAL) == Some(Asked::No),
+            Some(Asked::Yes) | None => false,
+        }
     }
 
     /// Brings the changes about. `None`, with some of them done, if one does not fit this card.
     pub(crate) fn apply(&mut self, changes: &[Change]) -> Option<()> {
         for change in changes {
             match change {
-                Change::Tries(which, left) => self.kept_mut(*which)?.left = *left,
+                Change::Tries(which, left) => {
+                    self.kept_mut(*which)?.left = *left;
+                    self.ask();
+                }
                 Change::Code(which, check) => self.kept_mut(*which)?.check = *check,
                 Change::Asked(key, asked) => {
                     self.credentials.iter_mut().find(|c| c.key == *key)?.asked = *asked;
@@ -193,7 +216,7 @@ impl State {
                 Change::Replace(file, content) => self.tree.replace(*file, content.clone())?,
                 Change::Allow(file, most) => self.tree.allow(*file, *most)?,
                 Change::Life(file, life) => self.tree.live(*file, *life)?,
-                Change::Create(file) => self.tree.create(file.clone()),
+                Change::Create(file) => self.tree.create(file.clone())?,
                 Change::Delete(file) => self.tree.delete(*file)?,
             }
         }
@@ -288,9 +311,9 @@ impl State {
         agree_public: Option<[u8; 65]>,
         ota: Option<Ota>,
     ) -> Self {
-        let (waived, replaced) = (KeySet::EMPTY, KeySet::EMPTY);
+        let [waived, replaced, blocked] = [KeySet::EMPTY; 3];
         let mut state =
-            Self { vault, held, credentials, waived, replaced, sqn, gsm, tree, agree_public, ota };
+            Self { vault, held, credentials, waived, replaced, blocked, sqn, gsm, tree, agree_public, ota };
         state.ask();
         state
     }

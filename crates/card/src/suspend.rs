@@ -21,13 +21,9 @@ pub(crate) struct Suspended {
 }
 
 impl Suspended {
-    /// The first reset leaves it to be resumed, a second one does not.
-    pub(crate) fn after_reset(mut self) -> Option<Self> {
-        if self.reset {
-            return None;
-        }
+    /// A reset, or several: power off and on are two. It is left to be resumed.
+    pub(crate) const fn after_reset(&mut self) {
         self.reset = true;
-        Some(self)
     }
 
     /// Whether nothing is answered until a reset.

@@ -19,7 +19,8 @@ struct Slot {
     arr: Option<FileId>,
 }
 
-/// All files of a card. A file's number is its place, and a place is not used again.
+/// All files of a card. A file's number is its place. A place is used again once its file is deleted; whoever stood in that
+/// file has been sent away by then.
 #[derive(Clone, Default)]
 pub(crate) struct Tree(Vec<Option<Slot>>);
 
@@ -169,10 +170,36 @@ impl Tree {
         }
     }
 
+    /// Whether neither the file nor a directory above it is terminated.
+    pub(crate) fn usable(&self, id: FileId) -> bool {
+        let mut at = id;
+        loop {
+            match self.file(at) {
+                Some(file) if file.life != Life::Terminated => {
+                    if at == FileId::MF {
+                        return true;
+                    }
+                    at = file.parent;
+                }
+                Some(_) | None => return false,
+            }
+        }
+    }
+
+    /// Directories above a directory.
+    pub(crate) fn depth(&self, dir: FileId) -> usize {
+        let (mut at, mut depth) = (dir, 0);
+        while at != FileId::MF {
+            let Some(file) = self.file(at) else { break };
+            (at, depth) = (file.parent, depth + 1);
+        }
+        depth
+    }
+
     /// Octets that are left for new files.
     pub(crate) fn free(&self) -> usize {
         let taken: usize = self.files().map(|(_, f)| allotted(f)).sum();
-        if self.0.len() >= MOST_FILES { 0 } else { CAPACITY.saturating_sub(taken) }
+        if self.next().is_none() { 0 } else { CAPACITY.saturating_sub(taken) }
     }
 
     /// Octets of all files within a directory.
@@ -182,7 +209,8 @@ impl Tree {
 
     /// The number that the next new file gets; `None` if there is none left.
     pub(crate) fn next(&self) -> Option<FileId> {
-        (self.0.len() < MOST_FILES).then(|| u16::try_from(self.0.len()).ok().map(FileId)).flatten()
+        let place = self.0.iter().position(Option::is_none).unwrap_or(self.0.len());
+        u16::try_from(place).ok().filter(|_| place < MOST_FILES).map(FileId)
     }
 
     // What changes a tree. Each gives `None` if it does not fit this one.
@@ -231,9 +259,15 @@ impl Tree {
         Some(())
     }
 
-    pub(crate) fn create(&mut self, file: File) {
-        self.0.push(Some(Slot { file: Arc::new(file), arr: None }));
+    /// A new file, at [`Tree::next`].
+    pub(crate) fn create(&mut self, file: File) -> Option<()> {
+        let place = usize::from(self.next()?.0);
+        if place == self.0.len() {
+            self.0.push(None);
+        }
+        *self.0.get_mut(place)? = Some(Slot { file: Arc::new(file), arr: None });
         self.resolve();
+        Some(())
     }
 
     /// Takes a file out, and all that is in it or leads to it.

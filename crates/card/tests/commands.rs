@@ -103,8 +103,8 @@ fn create_kind(fid: &str, kind: &str, size: &str) -> String {
         "dir" => ("82027821".to_owned(), String::new()),
         other => panic!("{other}"),
     };
-    let fcp = format!("{descriptor}8302{fid}8a01058b036f0608{size}8800");
-    let fcp = if kind == "dir" { fcp.trim_end_matches("8800").to_owned() } else { fcp };
+    let rest = if kind == "dir" { "09".to_owned() } else { format!("08{size}8800") };
+    let fcp = format!("{descriptor}8302{fid}8a01058b036f06{rest}");
     let fcp = format!("62{:02x}{fcp}", fcp.len() / 2);
     format!("00e00000{:02x}{fcp}", fcp.len() / 2)
 }
@@ -769,12 +769,43 @@ fn table() -> Vec<Entry> {
             not: vec![("6200", "the card says more exactly what it found"), ("91xx", NO_TOOLKIT)],
             cases: vec![
                 case("9000", "opens the lowest closed one and tells its number", &["0070000001"]),
-                case("9000", "opens the one that is named", &["00700013"]),
+                case("9000", "opens the one that is named", &["80aa000004a9028100", "00700013"]),
                 case("9000", "closes it", &["0070000001", "00708001"]),
                 case("6cxx", "no room for the number", &["0070000002"]),
                 case("6881", "closes one that is closed", &["00708001"]),
                 case("6a81", "opens one that is open", &["00700003", "00700003"]),
-                case("6a81", "opens a twentieth", &["0070000001"; 20]),
+                case(
+                    "6a81",
+                    "opens a fourth, of a terminal that has not said that it knows so many",
+                    &["0070000001"; 4],
+                ),
+                case(
+                    "6a81",
+                    "opens a twentieth",
+                    &[
+                        "80aa000004a9028100",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                        "0070000001",
+                    ],
+                ),
                 case("6a86", "closes the basic channel", &["00708000"]),
                 case("6a86", "opens one beyond the nineteenth", &["00700014"]),
                 case("6a86", "a P1 that means nothing", &["00704001"]),

@@ -8,7 +8,7 @@ use common::*;
 #[test]
 fn the_atr_announces_t0_and_its_check_octet_is_right() {
     let atr = Terminal::new().card.atr();
-    assert_eq!(hex::encode(atr), "3b9f96801fc78031e073f621006753696d7761726494");
+    assert_eq!(hex::encode(atr), "3b9f96801fc78031e073f6219f6753696d776172640b");
     assert_eq!(atr[1..].iter().fold(0, |a, b| a ^ b), 0, "TCK");
     assert_eq!(atr[1] & 0x0f, 15, "historical bytes");
     assert_eq!(atr.len(), 6 + 15 + 1);
@@ -23,13 +23,13 @@ fn control_parameters_are_what_the_standard_says() {
     for (select, fcp) in [
         (
             "00a40004023f00",
-            format!("622d8202782183023f00a50c8001718304000086978701018a01058b032f060681021969{pins}"),
+            format!("622d8202782183023f00a50c80017183040000863f8701018a01058b032f0606810219c1{pins}"),
         ),
         ("00a40004022fe2", format!("62268202412183022fe28a01058b032f06018002000a8102000a880110{pins}")),
         ("00a40004022f00", format!("62298205422100260183022f008a01058b032f060380020026810200268801f0{pins}")),
         (
             USIM,
-            format!("62318202782183027fff8410a0000000871002ffffffff89070900008a01058b032f060681021108{pins}"),
+            format!("62318202782183027fff8410a0000000871002ffffffff89070900008a01058b032f060681021134{pins}"),
         ),
         ("00a40004026f07", format!("62268202412183026f078a01058b036f06058002000981020009880138{pins}")),
         ("00a40004026fc4", format!("62258202412183026fc48a01058b036f060480020080810200808800{pins}")),
@@ -53,7 +53,7 @@ fn wpa_supplicants_conversation_from_reset_to_res() {
     say("00a40004023f00", "612f");
     say(
         "00c000002f",
-        &format!("622d8202782183023f00a50c8001718304000086978701018a01058b032f060681021969{pins}9000"),
+        &format!("622d8202782183023f00a50c80017183040000863f8701018a01058b032f0606810219c1{pins}9000"),
     );
     say("00a40004022f00", "612b");
     say("00c000002b", &format!("62298205422100260183022f008a01058b032f060380020026810200268801f0{pins}9000"));
@@ -66,7 +66,7 @@ fn wpa_supplicants_conversation_from_reset_to_res() {
     say(
         "00c0000033",
         &format!(
-            "62318202782183027fff8410a0000000871002ffffffff89070900008a01058b032f060681021108{pins}9000"
+            "62318202782183027fff8410a0000000871002ffffffff89070900008a01058b032f060681021134{pins}9000"
         ),
     );
     say("0020000100", "63c3");

@@ -13,7 +13,7 @@ fn verify(key: &str, digits: &str) -> String {
 }
 
 fn create_dir(fid: &str) -> String {
-    format!("00e00000126210820278218302{fid}8a01058b036f0608")
+    format!("00e00000126210820278218302{fid}8a01058b036f0609")
 }
 
 /// A USIM in which holder and operator are known.
@@ -54,6 +54,8 @@ fn each_channel_stands_by_itself_and_knows_nobody() {
     assert_eq!(terminal.raw("0170000001"), "029000");
     assert_eq!(terminal.raw("02b0870009"), "6982");
     assert_eq!(terminal.raw("02a4000c026fad"), "9000");
+    assert_eq!(terminal.raw("00700013"), "6a81", "the terminal has not said that it knows so many");
+    assert_eq!(terminal.raw("80aa000004a9028100"), "9000");
     assert_eq!(terminal.raw("00700013"), "9000", "channel 19");
     assert_eq!(terminal.raw("4fa4000c022fe2"), "9000");
     assert_eq!(terminal.raw("4fb000000a"), "986800210000000010f79000");
@@ -115,6 +117,15 @@ fn a_chain_is_one_command_and_nothing_before_its_last_link() {
     // Links differ in nothing but their data.
     assert_eq!(terminal.raw("10d6000001aa"), "9000");
     assert_eq!(terminal.raw("00d6000101aa"), "6883");
+    // What was to be its last link is no command of its own.
+    assert_eq!(terminal.raw("00d6000001bb"), "6883");
+    assert_eq!(terminal.raw("00b0000001"), "119000");
+    // A command on another channel is no break.
+    assert_eq!(terminal.raw("00700001"), "9000");
+    assert_eq!(terminal.raw("10d6000001cc"), "9000");
+    assert_eq!(terminal.raw("81f2000c"), "9000");
+    assert_eq!(terminal.raw("00d6000001dd"), "9000");
+    assert_eq!(terminal.raw("00b0000002"), "ccdd9000");
     // A PIN in links spends one try, not two.
     assert_eq!(terminal.raw("102000010439393939"), "9000");
     assert_eq!(terminal.raw("0020000104ffffffff"), "63c2");
@@ -226,7 +237,7 @@ fn no_rule_is_stripped_by_making_or_ending_files() {
     terminal.raw("00a4000c026f06");
     assert_eq!(terminal.raw(&format!("00dc01042c{}", "80017f9000".to_owned() + &"ff".repeat(39))), "6982");
     // A file under a rule that is not there, or is nobody's EF.ARR, can be used by nobody.
-    for rule in [0, 9, 0xff] {
+    for rule in [0, 10, 0xff] {
         assert_eq!(terminal.raw(&create(&format!("4f{rule:02x}"), "4121", rule, 4, "")), "9000");
         assert_eq!(terminal.raw("00b0000001"), "6982", "rule {rule}");
         assert_eq!(terminal.raw("00d6000001aa"), "6982", "rule {rule}");
@@ -378,22 +389,20 @@ fn a_terminal_that_slept_goes_on_where_it_was_with_the_token_alone() {
     assert_eq!(terminal.raw("00b0000009"), "0849060021436587099000");
     terminal.card.reset();
     assert_eq!(terminal.raw(&format!("8076010008{token}")), "6985", "a token is for once");
-    // Any other command after the reset, and it is over; so with a second reset.
-    for forget in [
-        |t: &mut Terminal| t.raw("80f2000c"),
-        |t: &mut Terminal| {
-            t.card.reset();
-            String::new()
-        },
-    ] {
-        terminal.card.reset();
-        terminal.ready();
-        let token = terminal.send("80760000040001003c")[4..20].to_owned();
-        terminal.card.reset();
-        forget(&mut terminal);
-        assert_eq!(terminal.raw(&format!("8076010008{token}")), "6985");
-        assert_eq!(terminal.raw("00b0870009"), "6a82");
-    }
+    // Any other command after the reset, and it is over.
+    terminal.card.reset();
+    terminal.ready();
+    let token = terminal.send("80760000040001003c")[4..20].to_owned();
+    terminal.card.reset();
+    terminal.raw("80f2000c");
+    assert_eq!(terminal.raw(&format!("8076010008{token}")), "6985");
+    assert_eq!(terminal.raw("00b0870009"), "6a82");
+    // Power off and on are two resets.
+    terminal.ready();
+    let token = terminal.send("80760000040001003c")[4..20].to_owned();
+    terminal.card.reset();
+    terminal.card.reset();
+    assert_eq!(terminal.raw(&format!("8076010008{token}")), "9000");
     // A guess is for once too.
     terminal.ready();
     let token = terminal.send("80760000040001003c")[4..20].to_owned();
@@ -441,4 +450,199 @@ fn a_phone_of_old_finds_its_sim() {
     assert_eq!(terminal.raw(&format!("a0dc010422{}", "41".repeat(34))), "9000");
     assert_eq!(terminal.raw("a0a2001002 4141".replace(' ', "").as_str()), "9f01");
     assert_eq!(terminal.raw("a0c0000001"), "019000");
+}
+
+/// Attack cases 12 and 13, by whoever has the PIN alone.
+#[test]
+fn the_holder_plants_no_rules_in_an_operators_directory() {
+    let mut terminal = administered();
+    // One directory under the rule for directories, one under the rule for EFs.
+    assert_eq!(terminal.raw(&create_dir("5f70")), "9000");
+    terminal.raw("00a4000c027fff");
+    assert_eq!(terminal.raw(&create_dir("5f71").replace("6f0609", "6f0608")), "9000");
+    terminal.card.reset();
+    terminal.ready();
+    let rules = create("6f06", "42210020", 8, 256, "a508c10680017f9000ff");
+    for dir in ["5f70", "5f71"] {
+        terminal.raw("00a4000c027fff");
+        assert_eq!(terminal.raw(&format!("00a4000c02{dir}")), "9000");
+        assert_eq!(terminal.raw(&rules), "6982", "{dir}");
+    }
+}
+
+#[test]
+fn a_blocked_pin_is_of_no_use_on_any_channel() {
+    let mut terminal = Terminal::new();
+    terminal.ready();
+    assert_eq!(terminal.raw("00700001"), "9000");
+    terminal.raw("01a4040c10a0000000871002ffffffff8907090000");
+    assert_eq!(terminal.raw(&verify_apdu(PIN).replacen("00", "01", 1)), "9000");
+    assert_eq!(terminal.raw("0170000001"), "029000");
+    assert!(terminal.raw("02b0870009").ends_with("9000"), "it begins with whom the other knows");
+    for sw in ["63c2", "63c1", "63c0"] {
+        assert_eq!(terminal.raw(&verify_apdu(WRONG)), sw);
+    }
+    for channel in ["00", "01", "02"] {
+        assert_eq!(terminal.raw(&format!("{channel}b0870009")), "6982", "{channel}");
+        let aka = authenticate_apdu(challenge([9; 16], 1, 0)).replacen("00", channel, 1);
+        assert_eq!(terminal.raw(&aka), "6982", "{channel}");
+    }
+}
+
+#[test]
+fn what_is_in_a_terminated_directory_is_terminated() {
+    let mut terminal = administered();
+    assert_eq!(terminal.raw(&create_dir("5f70")), "9000");
+    assert_eq!(terminal.raw(&create("4f11", "4121", 8, 4, "")), "9000");
+    assert_eq!(terminal.raw("00a4000c025f70"), "9000");
+    assert_eq!(terminal.raw("00e60000"), "9000");
+    assert_eq!(terminal.raw("00a4000c025f70"), "6285");
+    assert_eq!(terminal.raw("00a4000c024f11"), "9000");
+    for (apdu, sw) in [
+        ("00b0000001", "6984"),
+        ("00d6000001aa", "6984"),
+        ("00040000", "6985"),
+        ("80d400000a620883024f1180020008", "6985"),
+        (&create("4f12", "4121", 8, 4, ""), "6985"),
+    ] {
+        assert_eq!(terminal.raw(apdu), sw, "{apdu}");
+    }
+    // An application of the operator's that is terminated answers no challenge.
+    terminal.raw("00a4000c023f00");
+    let adf = "00e0000024 6222 82027821 8302 7fff 8410 a0000000871002ffffffff8907090001 8a0105 8b032f0609";
+    assert_eq!(terminal.raw(&adf.replace(' ', "")), "9000");
+    assert_eq!(terminal.raw("00e60000"), "9000");
+    assert_eq!(terminal.raw(&authenticate_apdu(challenge([9; 16], 1, 0))), "6985");
+    assert!(terminal.send(USIM).ends_with("9000"));
+    assert!(terminal.send(&authenticate_apdu(challenge([9; 16], 1, 0))).starts_with("db08"));
+}
+
+#[test]
+fn a_transfer_ends_with_the_right_to_its_file() {
+    let mut terminal = administered();
+    // One for the holder, one that anybody may read, found by its short identifier.
+    assert_eq!(terminal.raw(&create("4f03", "7921", 8, 0x200, "")), "9000");
+    let object = format!("df0182012c{}", "ab".repeat(300));
+    assert_eq!(terminal.raw(&format!("80db0080ff{}", &object[..510])), "63f1");
+    assert_eq!(terminal.raw(&format!("80db0000{:02x}{}", object.len() / 2 - 255, &object[510..])), "9000");
+    let open = create("4f04", "7921", 1, 0x80, "").replace("8800", "8801c8");
+    let longer = |part: &str| format!("{:02x}", u8::from_str_radix(part, 16).unwrap() + 1);
+    let open = format!(
+        "{}{}{}{}{}",
+        &open[..8],
+        longer(&open[8..10]),
+        &open[10..12],
+        longer(&open[12..14]),
+        &open[14..]
+    );
+    assert_eq!(terminal.raw(&open), "9000");
+    terminal.raw("00a4000c024f03");
+    assert_eq!(terminal.raw("80cb008002df01"), "62f1");
+    assert_eq!(terminal.raw(&verify_apdu(WRONG)), "63c2");
+    assert_eq!(terminal.raw("80cb1900"), "6985", "the rest is another file's");
+    assert_eq!(terminal.raw("80cb0000"), "6985");
+}
+
+#[test]
+fn files_come_and_go_as_often_as_one_likes() {
+    let mut terminal = administered();
+    for round in 0..1_000 {
+        assert_eq!(terminal.raw(&create("4f01", "4121", 8, 4, "")), "9000", "round {round}");
+        assert_eq!(terminal.raw("00e40000024f01"), "9000");
+    }
+    let mut terminal = reopened(terminal);
+    assert_eq!(terminal.raw(&verify_adm_apdu(ADM)), "9000");
+    assert_eq!(terminal.raw(&create("4f01", "4121", 8, 4, "")), "9000");
+    // Directories within each other, up to a depth.
+    let mut depth = 0;
+    while terminal.raw(&create_dir(&format!("5f7{depth}"))) == "9000" {
+        depth += 1;
+        assert!(depth < 20);
+    }
+    assert!(depth >= 6, "{depth}");
+}
+
+#[test]
+fn a_change_costs_what_it_changes_however_full_the_card_is() {
+    let (mut terminal, world) = mortal();
+    terminal.ready();
+    assert_eq!(terminal.raw(&verify_adm_apdu(ADM)), "9000");
+    assert_eq!(terminal.raw(&create("4f01", "4121", 8, 30_000, "")), "9000");
+    let mut noise = vec![0; 240];
+    for at in (0..30_000u32).step_by(240) {
+        rand_chacha::rand_core::Rng::fill_bytes(&mut terminal.rng, &mut noise);
+        let [.., high, low] = at.to_be_bytes();
+        assert_eq!(terminal.raw(&format!("00d6{high:02x}{low:02x}f0{}", hex::encode(&noise))), "9000");
+    }
+    let before = world.0.borrow().steps;
+    for _ in 0..1_000 {
+        assert_eq!(terminal.raw("00d6000001aa"), "9000");
+    }
+    let each = (world.0.borrow().steps - before) / 1_000;
+    assert!(each < 150, "{each} octets and waits for one octet changed");
+}
+
+#[test]
+fn a_command_refused_by_its_short_identifier_leaves_the_current_file() {
+    let mut terminal = Terminal::new();
+    terminal.send(USIM);
+    assert_eq!(terminal.raw("00a4000c026fad"), "9000");
+    assert_eq!(terminal.raw("00b0870009"), "6982");
+    assert_eq!(terminal.raw("00b0000004"), "000000029000");
+    assert_eq!(terminal.raw("00b2013c04"), "6981");
+    assert_eq!(terminal.raw("00b0000004"), "000000029000");
+}
+
+#[test]
+fn whoever_stands_in_a_deleted_directory_goes_up_and_stays_known() {
+    let mut terminal = administered();
+    assert_eq!(terminal.raw(&create_dir("5f70")), "9000");
+    assert_eq!(terminal.raw("00e40000025f70"), "9000");
+    assert_eq!(terminal.raw(&create_dir("5f70")), "9000", "in the application, and the operator is known");
+    assert_eq!(terminal.raw("00a4080c047fff5f70"), "9000");
+}
+
+#[test]
+fn the_universal_pin_is_no_applications_and_says_whether_it_stands_in() {
+    let mut terminal = with_codes();
+    terminal.ready();
+    assert!(terminal.send("80f2000000").contains("95010083 0111".replace(' ', "").as_str()));
+    assert_eq!(terminal.raw("002691010831323334ffffffff"), "9000");
+    assert!(terminal.send("80f2000000").contains("950108830111"));
+    assert_eq!(terminal.raw(&verify("11", "1357")), "9000");
+    terminal.raw("00a4044c10a0000000871002ffffffff8907090000");
+    terminal.send(USIM);
+    assert!(terminal.raw("00b0870009").ends_with("9000"));
+    // Nobody is asked for it any more: then nobody is asked at all, and the card works.
+    assert_eq!(terminal.raw("002600110831333537ffffffff"), "9000");
+    let mut terminal = reopen_locked(terminal);
+    terminal.send(USIM);
+    assert!(terminal.raw("00b0870009").ends_with("9000"));
+    assert!(terminal.send(&authenticate_apdu(challenge([9; 16], 1, 0))).starts_with("db08"));
+    assert_eq!(terminal.raw("002800110831333537ffffffff"), "9000");
+    let mut terminal = reopen_locked(terminal);
+    terminal.send(USIM);
+    assert_eq!(terminal.raw(&authenticate_apdu(challenge([9; 16], 2, 0))), "6982");
+    assert_eq!(terminal.raw(&verify("11", "1357")), "9000");
+    assert!(terminal.send(&authenticate_apdu(challenge([9; 16], 2, 0))).starts_with("db08"));
+}
+
+#[test]
+fn gsm_says_it_in_its_own_words() {
+    let mut terminal = with_codes();
+    assert_eq!(terminal.raw("a0c0000001"), "6f00");
+    terminal.raw(&verify_adm_apdu(ADM));
+    terminal.raw("a0a40000027f20");
+    terminal.raw("a0a40000026f46");
+    assert_eq!(terminal.raw("a0440000"), "9810", "it is valid");
+    assert_eq!(terminal.raw("a0040000"), "9000");
+    assert_eq!(terminal.raw("a0b0000001"), "9810");
+    assert_eq!(terminal.raw("a0040000"), "9810");
+    assert_eq!(terminal.raw("a0440000"), "9000");
+    for sw in ["9804", "9804", "9840", "9840"] {
+        assert_eq!(terminal.raw("a02000010839393939ffffffff"), sw);
+    }
+    assert_eq!(terminal.raw("a02c000010313233343536373831323334ffffffff"), "9000");
+    terminal.raw("a0a40000027f10");
+    assert_eq!(terminal.raw(&format!("a088000010{}", "09".repeat(16))), "9404", "not in DF.TELECOM");
 }

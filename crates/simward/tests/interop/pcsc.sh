@@ -36,7 +36,7 @@ insert card "$work/profile.toml"
 refused "a second process on the same state" "in use by another process" \
     "$simward" card --state "$work/card.state" --vpcd 127.0.0.1:35964
 
-atr=$(opensc-tool -r 0 -a 2>&1 | tr -d ':' | grep -io '3b9f96801fc78031e073f621006753696d7761726494')
+atr=$(opensc-tool -r 0 -a 2>&1 | tr -d ':' | grep -io '3b9f96801fc78031e073f6219f6753696d776172640b')
 [ -n "$atr" ] && pass "ATR $atr" || fail "ATR: $(opensc-tool -r 0 -a 2>&1)"
 
 said=$(apdus 00:A4:08:0C:02:2F:E2 00:B0:00:00:0A)

@@ -1,11 +1,13 @@
 //! The anchor as a file beside the device key: the number of the last record that was answered.
 //!
 //! ```text
-//! two sectors of 512 octets, one for even numbers and one for odd: number, MAC over both, zeros
+//! two sectors of 512 octets, at 0 for even numbers and at 4,096 for odd ones: number, MAC over it, zeros
 //! ```
 //!
-//! A new number goes where the one before the last stood, in place and in one sector, which a disk writes whole or not at
-//! all. Replacing the file instead would take three waits for the disk where this takes one.
+//! A new number goes where the one before the last stood, in place. Replacing the file instead would take three waits for
+//! the disk where this takes one. A cut may leave that sector torn: some of it as it was, some as it was to be, the other
+//! sector whole. What each of its octets can be then is known, and nothing else is taken for a cut; the number that was being
+//! written is the anchor, for its record was synced before.
 //!
 //! What a file is worth as an anchor: it finds banks, and whole state folders, that were put back without it, and nobody
 //! without the device key can write one. It does not stop somebody who also puts the key's folder back: a number that
@@ -24,6 +26,9 @@ use std::path::{Path, PathBuf};
 
 /// Octets of a sector.
 const SECTOR: usize = 512;
+/// Where the second one begins: another block of the disk.
+const SECOND: usize = 4_096;
+const FILE: usize = SECOND + SECTOR;
 
 /// The anchor, open for writing.
 #[derive(Debug)]
@@ -61,13 +66,48 @@ fn key(device_key: &Secret<[u8; 32]>) -> Secret<[u8; 32]> {
     subkey(device_key, b"", b"simward.card.anchor.1")
 }
 
+/// Both sectors, with the octets between them.
+fn sectors(bytes: &[u8]) -> Option<[&[u8]; 2]> {
+    let (first, rest) = bytes.split_at_checked(SECTOR)?;
+    let (gap, second) = rest.split_at_checked(SECOND - SECTOR)?;
+    (bytes.len() == FILE && gap.iter().all(|b| *b == 0)).then_some([first, second])
+}
+
+/// What the anchor's file says.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Whole(u64),
+    /// A cut came while this number was written.
+    Torn(u64),
+}
+
+/// Reads the file; `None` if somebody without the key changed it.
+fn understand(key: &Secret<[u8; 32]>, bytes: &[u8]) -> Option<Said> {
+    let [even, odd] = sectors(bytes)?;
+    let torn = |whole: u64, torn: &[u8]| {
+        let (before, after) = (whole.saturating_sub(1), whole.checked_add(1)?);
+        let (old, new) = (sector(key, before), sector(key, after));
+        let is_torn = torn.iter().zip(old.iter().zip(&new)).all(|(is, (old, new))| is == old || is == new);
+        is_torn.then_some(Said::Torn(after))
+    };
+    match (read(key, even), read(key, odd)) {
+        (Some(even), Some(odd)) => Some(Said::Whole(even.max(odd))),
+        (Some(whole), None) => torn(whole, odd),
+        (None, Some(whole)) => torn(whole, even),
+        (None, None) => None,
+    }
+}
+
 /// Both sectors anew, in a file that takes the place of what was there.
 fn replace(path: &Path, key: &Secret<[u8; 32]>, value: u64) -> io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     let before = value.saturating_sub(1);
     let (even, odd) = if value.is_multiple_of(2) { (value, before) } else { (before, value) };
-    file.write_all(&[sector(key, even), sector(key, odd)].concat())?;
+    let mut bytes = sector(key, even).to_vec();
+    bytes.resize(SECOND, 0);
+    bytes.extend_from_slice(&sector(key, odd));
+    file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
     sync_folder(path.parent().unwrap_or(path))
@@ -89,14 +129,17 @@ impl AnchorFile {
             }
             Err(source) => return Err(io_error("read", path)(source)),
         };
-        let value = if let Some(value) = line(&key, &bytes) {
-            replace(path, &key, value).map_err(io_error("write", path))?;
-            value
-        } else {
-            let (even, odd) = bytes.split_at_checked(SECTOR).unwrap_or_default();
-            match (read(&key, even), read(&key, odd)) {
-                (Some(even), Some(odd)) if bytes.len() == 2 * SECTOR => even.max(odd),
-                _ => return Ok(None),
+        let said = match line(&key, &bytes) {
+            // As good as torn: it is written anew.
+            Some(value) => Some(Said::Torn(value)),
+            None => understand(&key, &bytes),
+        };
+        let value = match said {
+            None => return Ok(None),
+            Some(Said::Whole(value)) => value,
+            Some(Said::Torn(value)) => {
+                replace(path, &key, value).map_err(io_error("write", path))?;
+                value
             }
         };
         let file = OpenOptions::new().write(true).open(path).map_err(io_error("open", path))?;
@@ -109,7 +152,7 @@ impl AnchorFile {
     }
 
     fn write(&self, value: u64) -> io::Result<()> {
-        let place = value % 2 * SECTOR as u64;
+        let place = value % 2 * SECOND as u64;
         self.file.write_all_at(&sector(&self.key, value), place)?;
         self.file.sync_data()
     }
@@ -152,16 +195,40 @@ mod tests {
             let mut changed = whole.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, changed).unwrap();
-            assert!(AnchorFile::open(&path, &device_key).unwrap().is_none(), "bit {bit}");
+            // One that looks like a cut never makes the number less: then the log is behind, and that is seen.
+            let found = AnchorFile::open(&path, &device_key).unwrap();
+            assert!(found.is_none_or(|anchor| anchor.last() >= 5), "bit {bit}");
         }
         for bad in [&whole[..SECTOR], &whole[SECTOR..], &[], &[&whole[..], &[0]].concat()] {
             fs::write(&path, bad).unwrap();
             assert!(AnchorFile::open(&path, &device_key).unwrap().is_none());
         }
-        fs::write(&path, [&whole[SECTOR..], &whole[..SECTOR]].concat()).unwrap();
-        assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 5);
         fs::write(&path, whole).unwrap();
         assert!(AnchorFile::open(&path, &Secret::new([4; 32])).unwrap().is_none(), "another card's");
+    }
+
+    #[test]
+    fn a_sector_that_a_cut_tore_is_known_for_what_it_is_and_healed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, device_key) = (folder.path().join("anchor"), Secret::new([3; 32]));
+        AnchorFile::create(&path, &device_key).unwrap();
+        for value in 1..=6 {
+            AnchorFile::open(&path, &device_key).unwrap().unwrap().advance(value).unwrap();
+        }
+        let old = fs::read(&path).unwrap();
+        AnchorFile::open(&path, &device_key).unwrap().unwrap().advance(7).unwrap();
+        let new = fs::read(&path).unwrap();
+        for torn in 0..=SECTOR {
+            for backwards in [false, true] {
+                let mut bytes = old.clone();
+                let part = if backwards { SECOND + torn..FILE } else { SECOND..SECOND + torn };
+                bytes[part.clone()].copy_from_slice(&new[part]);
+                fs::write(&path, &bytes).unwrap();
+                let found = AnchorFile::open(&path, &device_key).unwrap().unwrap().last();
+                assert!(found == 7 || found == 6 && bytes == old, "{found} after {torn} octets");
+                assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), found, "healed");
+            }
+        }
     }
 
     #[test]
@@ -171,7 +238,7 @@ mod tests {
         let mac = hmac_sha256(&key(&device_key), &[&7u64.to_be_bytes()]);
         fs::write(&path, format!("7 {}\n", hex::encode(mac))).unwrap();
         assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 7);
-        assert_eq!(fs::read(&path).unwrap().len(), 2 * SECTOR);
+        assert_eq!(fs::read(&path).unwrap().len(), FILE);
         assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 7);
         fs::write(&path, format!("6 {}\n", hex::encode(mac))).unwrap();
         assert!(AnchorFile::open(&path, &device_key).unwrap().is_none());
