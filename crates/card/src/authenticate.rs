@@ -7,7 +7,8 @@ use crate::session::{Channel, secrets};
 use crate::state::Change;
 use crate::vault::Secrets;
 use alloc::vec::Vec;
-use keys::milenage::{Amf, Milenage, Sqn, conceal, gsm};
+use keys::aka::Aka;
+use keys::milenage::{Amf, Sqn, conceal, gsm};
 use keys::secret::same;
 use rand_core::CryptoRng;
 use wire::apdu::{Command, Status};
@@ -34,20 +35,20 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
     if !channel.application.is_some_and(|id| live.state.tree.usable(id)) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
-    let milenage = &secrets(live, channel, open)?.milenage;
+    let aka = &secrets(live, channel, open)?.aka;
     match command.p2 {
         GSM_CONTEXT if !live.state.gsm => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
         GSM_CONTEXT => {
             let [0x10, rand @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
             let rand = rand.try_into().map_err(|_| Status::WRONG_LENGTH)?;
-            Ok(Answer::Held(gsm_context(milenage, rand)))
+            Ok(Answer::Held(gsm_context(aka, rand)))
         }
         UMTS_CONTEXT => {
             let [0x10, rest @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
             let (rand, rest) = rest.split_first_chunk::<16>().ok_or(Status::WRONG_LENGTH)?;
             let [0x10, autn @ ..] = rest else { return Err(Status::WRONG_LENGTH) };
             let autn = autn.try_into().map_err(|_| Status::WRONG_LENGTH)?;
-            umts_context(live, milenage, rand, autn, rng).map(Answer::Held)
+            umts_context(live, aka, rand, autn, rng).map(Answer::Held)
         }
         VGCS_VBS_CONTEXT | GBA_CONTEXT | LOCAL_KEY_CONTEXT => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
         _ => Err(Status::WRONG_P1_P2),
@@ -55,9 +56,9 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
 }
 
 /// 04 SRES 08 Kc, converted from the UMTS vector (TS 33.102 §6.8.1.2). There is no AUTN and no SQN to check.
-fn gsm_context(milenage: &Milenage, rand: &[u8; 16]) -> Vec<u8> {
+fn gsm_context(aka: &Aka, rand: &[u8; 16]) -> Vec<u8> {
     // SRES and Kc depend on f2 to f4 alone, so SQN and AMF may be anything.
-    let (sres, kc) = gsm(&milenage.vector(rand, Sqn::default(), Amf::ZERO));
+    let (sres, kc) = gsm(&aka.vector(rand, Sqn::default(), Amf::ZERO));
     [&[4][..], &sres, &[8], &kc].concat()
 }
 
@@ -68,20 +69,20 @@ fn gsm_context(milenage: &Milenage, rand: &[u8; 16]) -> Vec<u8> {
 /// (TS 33.102 Annex H).
 fn umts_context<M: Medium, A: Anchor>(
     live: &mut Live<M, A>,
-    milenage: &Milenage,
+    aka: &Aka,
     rand: &[u8; 16],
     autn: &[u8; 16],
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Status> {
     let [s0, s1, s2, s3, s4, s5, amf0, amf1, mac @ ..] = autn;
     let concealed = Sqn::from_bytes([*s0, *s1, *s2, *s3, *s4, *s5]);
-    let sqn = Sqn::from_bytes(conceal(concealed, milenage.f5(rand)));
-    let vector = milenage.vector(rand, sqn, Amf([*amf0, *amf1]));
+    let sqn = Sqn::from_bytes(conceal(concealed, aka.f5(rand)));
+    let vector = aka.vector(rand, sqn, Amf([*amf0, *amf1]));
     if !same(&vector.mac_a, mac) {
         return Err(Status::AUTHENTICATION_INCORRECT_MAC);
     }
     if !live.state.sqn.accepts(sqn) {
-        let auts = milenage.auts(rand, live.state.sqn.highest());
+        let auts = aka.auts(rand, live.state.sqn.highest());
         return Ok([&[0xdc, 14][..], &auts].concat());
     }
     live.commit(&[Change::Sqn(sqn)], rng)?;

@@ -16,6 +16,7 @@ use crate::vault::{Held, Secrets, Vault};
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::agree::AgreeKey;
+use keys::aka::AkaKeys;
 use keys::milenage::Sqn;
 use keys::seal::subkey;
 use keys::sign::Es256Key;
@@ -69,7 +70,7 @@ const AGREE_KEY: u8 = 253;
 
 /// Its whole state, after the octet of the format. Its codes open nothing: the device key alone does, as before.
 pub(crate) fn state(reader: &mut Reader<'_>, pepper: &Secret<[u8; 32]>) -> Option<State> {
-    let (k, opc) = (Secret::new(reader.array()?), Secret::new(reader.array()?));
+    let aka = AkaKeys::Milenage { k: Secret::new(reader.array()?), opc: Secret::new(reader.array()?) };
     let credentials = credentials(reader)?;
     let sqn = SqnArray::read(reader)?;
     let (mut ota, mut card_key, mut agree_key) = (None, None, None);
@@ -86,7 +87,7 @@ pub(crate) fn state(reader: &mut Reader<'_>, pepper: &Secret<[u8; 32]>) -> Optio
     // The same at every opening, until the card is written in today's form: one key, one plaintext.
     let key = subkey(pepper, b"", b"simward.card.former.1");
     let agree_public = agree_key.as_ref().map(AgreeKey::public);
-    let vault = Vault::seal(&Secrets::new(k, opc, card_key, agree_key), &key);
+    let vault = Vault::seal(&Secrets::new(aka, card_key, agree_key), &key);
     let held = Some(Held::former(pepper, &key));
     Some(State::from_parts(vault, held, credentials, sqn, true, tree(&files), agree_public, ota))
 }

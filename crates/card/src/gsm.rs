@@ -171,7 +171,7 @@ fn run_algorithm<M, A>(
         return Err(Status::INS_NOT_SUPPORTED);
     }
     // SRES and Kc depend on f2 to f4 alone, so SQN and AMF may be anything.
-    let (sres, kc) = gsm(&secrets.milenage.vector(rand, Sqn::default(), Amf::ZERO));
+    let (sres, kc) = gsm(&secrets.aka.vector(rand, Sqn::default(), Amf::ZERO));
     Ok(Answer::Held([&sres[..], &kc].concat()))
 }
 

@@ -4,7 +4,7 @@ use crate::Code;
 use alloc::vec::Vec;
 use core::fmt;
 use keys::Secret;
-use keys::milenage::Milenage;
+use keys::aka::AkaKeys;
 use keys::ota::OtaKeys;
 use wire::{Iccid, Imsi, Msisdn};
 
@@ -35,10 +35,8 @@ pub struct Profile {
     pub imsi: Imsi,
     /// Where the network's part of the IMSI ends.
     pub mnc_length: MncLength,
-    /// The subscriber's key.
-    pub k: Secret<[u8; 16]>,
-    /// The operator's constant as this K sees it.
-    pub opc: Secret<[u8; 16]>,
+    /// The subscriber's keys, and the algorithm they are for.
+    pub aka: AkaKeys,
     /// The holder's PIN.
     pub pin: Code,
     /// Unblocks the PIN.
@@ -62,13 +60,6 @@ pub struct Profile {
     pub card_key: Option<Secret<[u8; 32]>>,
     /// Keys of remote management over short messages; without them the card has none.
     pub ota: Option<OtaKeys>,
-}
-
-impl Profile {
-    /// MILENAGE keyed with K and OPc.
-    pub fn milenage(&self) -> Milenage {
-        Milenage::new(&self.k, &self.opc)
-    }
 }
 
 impl fmt::Debug for Profile {

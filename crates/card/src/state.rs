@@ -99,7 +99,7 @@ impl State {
         let agree_key = AgreeKey::random(rng);
         let agree_public = Some(agree_key.public());
         let card_key = profile.card_key.as_ref().and_then(Es256Key::from_scalar);
-        let secrets = Secrets::new(profile.k.clone(), profile.opc.clone(), card_key, Some(agree_key));
+        let secrets = Secrets::new(profile.aka.clone(), card_key, Some(agree_key));
         Self {
             vault: Vault::seal(&secrets, &vault_key),
             held: None,

@@ -10,9 +10,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use keys::Secret;
 use keys::agree::AgreeKey;
-use keys::milenage::Milenage;
+use keys::aka::{Aka, AkaKeys};
 use keys::seal::{NONCE_BYTES, SealKey, TAG_BYTES, subkey};
 use keys::sign::Es256Key;
+use keys::tuak::TuakKey;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -23,14 +24,19 @@ const ONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 const VAULT: &[u8] = b"simward.card.vault.1";
 const WRAP: &[u8] = b"simward.card.wrap.1";
 
+/// Which algorithm the keys in it are for.
+const MILENAGE: u8 = 0;
+const TUAK_128: u8 = 1;
+const TUAK_256: u8 = 2;
+
 /// The key of the vault.
 pub(crate) type VaultKey = Secret<[u8; 32]>;
 
 /// The secrets, in the open while somebody is recognised.
 pub(crate) struct Secrets {
-    pub(crate) k: Secret<[u8; 16]>,
-    pub(crate) opc: Secret<[u8; 16]>,
-    pub(crate) milenage: Milenage,
+    keys: AkaKeys,
+    /// The algorithm with them.
+    pub(crate) aka: Aka,
     /// The card's own signing key; `None` if this card has none.
     pub(crate) card_key: Option<Es256Key>,
     /// The key it agrees with others by, made in the card; `None` of cards that were made before there was one.
@@ -44,19 +50,32 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    pub(crate) fn new(
-        k: Secret<[u8; 16]>,
-        opc: Secret<[u8; 16]>,
-        card_key: Option<Es256Key>,
-        agree_key: Option<AgreeKey>,
-    ) -> Self {
-        Self { milenage: Milenage::new(&k, &opc), k, opc, card_key, agree_key }
+    pub(crate) fn new(keys: AkaKeys, card_key: Option<Es256Key>, agree_key: Option<AgreeKey>) -> Self {
+        Self { aka: keys.keyed(), keys, card_key, agree_key }
     }
 
     fn plain(&self) -> Zeroizing<Vec<u8>> {
-        let mut out = Zeroizing::new(Vec::with_capacity(100));
-        out.extend_from_slice(self.k.danger_expose());
-        out.extend_from_slice(self.opc.danger_expose());
+        let mut out = Zeroizing::new(Vec::with_capacity(160));
+        match &self.keys {
+            AkaKeys::Milenage { k, opc } => {
+                out.push(MILENAGE);
+                out.extend_from_slice(k.danger_expose());
+                out.extend_from_slice(opc.danger_expose());
+            }
+            AkaKeys::Tuak { k, topc } => {
+                match k {
+                    TuakKey::Bits128(k) => {
+                        out.push(TUAK_128);
+                        out.extend_from_slice(k.danger_expose());
+                    }
+                    TuakKey::Bits256(k) => {
+                        out.push(TUAK_256);
+                        out.extend_from_slice(k.danger_expose());
+                    }
+                }
+                out.extend_from_slice(topc.danger_expose());
+            }
+        }
         let keys =
             [self.card_key.as_ref().map(Es256Key::scalar), self.agree_key.as_ref().map(AgreeKey::scalar)];
         for key in keys {
@@ -73,7 +92,20 @@ impl Secrets {
 
     fn read(plain: &[u8]) -> Option<Self> {
         let mut reader = Reader(plain);
-        let (k, opc) = (Secret::new(reader.array()?), Secret::new(reader.array()?));
+        let keys = match reader.u8()? {
+            MILENAGE => {
+                AkaKeys::Milenage { k: Secret::new(reader.array()?), opc: Secret::new(reader.array()?) }
+            }
+            TUAK_128 => AkaKeys::Tuak {
+                k: TuakKey::Bits128(Secret::new(reader.array()?)),
+                topc: Secret::new(reader.array()?),
+            },
+            TUAK_256 => AkaKeys::Tuak {
+                k: TuakKey::Bits256(Secret::new(reader.array()?)),
+                topc: Secret::new(reader.array()?),
+            },
+            _ => return None,
+        };
         let mut scalar = || match reader.u8()? {
             0 => Some(None),
             _ => Some(Some(Secret::new(reader.array()?))),
@@ -87,7 +119,7 @@ impl Secrets {
             Some(scalar) => Some(AgreeKey::from_scalar(&scalar)?),
             None => None,
         };
-        Some(Self::new(k, opc, card_key, agree_key))
+        Some(Self::new(keys, card_key, agree_key))
     }
 }
 

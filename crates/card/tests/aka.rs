@@ -4,6 +4,7 @@
 mod common;
 
 use common::*;
+use keys::Secret;
 use keys::milenage::{Amf, Milenage, Sqn};
 
 fn ready() -> Terminal {
@@ -145,5 +146,43 @@ fn a_malformed_challenge_is_refused_before_any_key_is_used() {
         (format!("008800002210{r}10{r}"), "6a86"),
     ] {
         assert_eq!(terminal.raw(&apdu), sw, "{apdu}");
+    }
+}
+
+/// A TUAK card answers as its network expects, over one log with everything else.
+#[test]
+fn a_card_of_tuak_proves_itself_and_refuses_as_one_of_milenage_does() {
+    use keys::aka::AkaKeys;
+    use keys::tuak::TuakKey;
+    let (k16, k32) = (Secret::new([0xb8; 16]), Secret::new([0x15; 32]));
+    for k in [TuakKey::Bits128(k16), TuakKey::Bits256(k32)] {
+        let aka = AkaKeys::Tuak { k, topc: Secret::new([0x2b; 32]) };
+        let network = aka.keyed();
+        let challenge = |seq: u64| {
+            let sqn = Sqn::from_parts(seq, 0).unwrap();
+            let vector = network.vector(&[7; 16], sqn, Amf::SEPARATION);
+            (([7; 16], Milenage::autn(&vector, sqn, Amf::SEPARATION)), vector)
+        };
+        let mut rng = rng(4);
+        let profile = card::Profile { aka: aka.clone(), ..profile() };
+        let (medium, anchor) = (card::medium::Memory::new(), card::medium::Counter::default());
+        let card = card::Card::personalise(medium, anchor, device_key(), &profile, &mut rng).unwrap();
+        let mut terminal = Terminal { card, rng };
+        terminal.ready();
+        let (first, vector) = challenge(1);
+        let answer = terminal.send(&authenticate_apdu(first));
+        let expected =
+            [&[8][..], &vector.res, &[16], vector.ck.danger_expose(), &[16], vector.ik.danger_expose()];
+        assert!(answer.starts_with(&format!("db{}", hex::encode(expected.concat()))), "{answer}");
+        let (medium, anchor) = terminal.card.into_parts();
+        let mut terminal = Terminal::open(medium, anchor);
+        terminal.ready();
+        let replayed = terminal.send(&authenticate_apdu(first));
+        let auts: [u8; 14] = bytes(&replayed[4..32]);
+        assert_eq!(network.open_auts(&[7; 16], &auts), Sqn::from_parts(1, 0), "{replayed}");
+        let (rand, mut autn) = challenge(2).0;
+        autn[15] ^= 1;
+        assert_eq!(terminal.raw(&authenticate_apdu((rand, autn))), "9862");
+        assert!(terminal.send(&authenticate_apdu(challenge(2).0)).starts_with("db08"));
     }
 }

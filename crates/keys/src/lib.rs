@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod agree;
+pub mod aka;
 pub mod digest;
 pub mod hpke;
 pub mod kdf;
@@ -18,5 +19,6 @@ pub mod seal;
 pub mod secret;
 pub mod sign;
 pub mod subscriber;
+pub mod tuak;
 
 pub use secret::Secret;

@@ -4,6 +4,7 @@
 use card::medium::{Anchor, Bank, Counter, Fault, Medium, Memory};
 use card::{Card, Code, MncLength, Profile};
 use keys::Secret;
+use keys::aka::AkaKeys;
 use keys::milenage::{Amf, Milenage, Sqn};
 use keys::ota::OtaKeys;
 use rand_chacha::ChaCha20Rng;
@@ -41,8 +42,7 @@ pub fn profile() -> Profile {
         iccid: "8986001200000000017".parse().unwrap(),
         imsi: "460001234567890".parse().unwrap(),
         mnc_length: MncLength::Two,
-        k: Secret::new(bytes(K)),
-        opc: Secret::new(bytes(OPC)),
+        aka: AkaKeys::Milenage { k: Secret::new(bytes(K)), opc: Secret::new(bytes(OPC)) },
         pin: Code::pin(PIN).unwrap(),
         puk: Code::eight(PUK).unwrap(),
         adm1: Code::eight(ADM).unwrap(),
@@ -58,7 +58,7 @@ pub fn profile() -> Profile {
 }
 
 pub fn milenage() -> Milenage {
-    profile().milenage()
+    Milenage::new(&Secret::new(bytes(K)), &Secret::new(bytes(OPC)))
 }
 
 /// A challenge as the home network makes it.

@@ -7,6 +7,7 @@ use crate::up::seeded;
 use card::medium::{Anchor, Counter, Medium, Memory};
 use card::{Card, Code, Common, MncLength, Profile, Protocol};
 use keys::Secret;
+use keys::aka::Aka;
 use keys::milenage::{Amf, Milenage, Sqn};
 use rand_chacha::ChaCha20Rng;
 use std::fs::{self, File};
@@ -53,8 +54,7 @@ fn profile(n: u64) -> Result<Profile, wire::Malformed> {
         iccid: format!("89860012{n:011}").parse()?,
         imsi: format!("46000{n:010}").parse()?,
         mnc_length: MncLength::Two,
-        k: Secret::new([0x4b; 16]),
-        opc: Secret::new([0x0c; 16]),
+        aka: keys::aka::AkaKeys::Milenage { k: Secret::new([0x4b; 16]), opc: Secret::new([0x0c; 16]) },
         pin: Code::pin("1234")?,
         puk: Code::eight("12345678")?,
         adm1: Code::eight("87654321")?,
@@ -122,11 +122,11 @@ fn authenticate<M: Medium, A: Anchor>(
     for apdu in [SELECT_USIM, VERIFY] {
         say(card, apdu, rng)?;
     }
-    let milenage = profile.milenage();
+    let aka = profile.aka.keyed();
     let mut out = Vec::with_capacity(64);
     let (mut n, mut took) = (0, Duration::ZERO);
     while took < duration {
-        let challenges: Vec<_> = (n..n + CHALLENGES).map(|n| challenge(&milenage, n + 1)).collect();
+        let challenges: Vec<_> = (n..n + CHALLENGES).map(|n| challenge(&aka, n + 1)).collect();
         let start = Instant::now();
         for apdu in &challenges {
             card.transmit_into(apdu, &mut out, rng);
@@ -143,20 +143,20 @@ fn authenticate<M: Medium, A: Anchor>(
     Ok(Figure::rate(name, n, took))
 }
 
-fn challenge(milenage: &Milenage, seq: u64) -> Vec<u8> {
+fn challenge(aka: &Aka, seq: u64) -> Vec<u8> {
     let sqn = Sqn::from_parts(seq, 0).unwrap_or_default();
     let mut rand = [0; 16];
     rand.iter_mut().zip(seq.to_be_bytes()).for_each(|(to, from)| *to = from);
-    let autn = Milenage::autn(&milenage.vector(&rand, sqn, Amf::ZERO), sqn, Amf::ZERO);
+    let autn = Milenage::autn(&aka.vector(&rand, sqn, Amf::ZERO), sqn, Amf::ZERO);
     [&[0, 0x88, 0, 0x81, 0x22, 0x10][..], &rand, &[0x10], &autn, &[0]].concat()
 }
 
 /// The cipher alone: a limit for AUTHENTICATE in memory.
 fn milenage(profile: &Profile, duration: Duration) -> Figure {
-    let (milenage, mut n, start) = (profile.milenage(), 0, Instant::now());
+    let (aka, mut n, start) = (profile.aka.keyed(), 0, Instant::now());
     while start.elapsed() < duration {
         for _ in 0..1_000 {
-            black_box(milenage.vector(&[0x5a; 16], Sqn::default(), black_box(Amf::ZERO)));
+            black_box(aka.vector(&[0x5a; 16], Sqn::default(), black_box(Amf::ZERO)));
             n += 1;
         }
     }
@@ -204,10 +204,10 @@ fn start(folder: &Path, profile: &Profile, rng: &mut ChaCha20Rng) -> Result<Figu
     for apdu in [SELECT_USIM, VERIFY] {
         say(&mut card, apdu, rng)?;
     }
-    let milenage = profile.milenage();
+    let aka = profile.aka.keyed();
     // As many as lie in a bank before the next begins, or a thousand.
     for seq in 1..=RECORDS {
-        card.transmit(&challenge(&milenage, seq), rng);
+        card.transmit(&challenge(&aka, seq), rng);
     }
     drop(card);
     let mut took = Duration::ZERO;

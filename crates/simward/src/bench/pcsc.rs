@@ -72,7 +72,7 @@ fn authenticate(card: &Connection<'_>, profile: &Profile, duration: Duration) ->
     send(card, "SELECT ADF.USIM", command(Ins::SELECT, 4, 0x0c, USIM, None), HINT)?;
     let pin = command(Ins::VERIFY_PIN, 0, 1, profile.pin.danger_expose(), None);
     send(card, "VERIFY PIN", pin, HINT)?;
-    let milenage = profile.milenage();
+    let milenage = profile.aka.keyed();
     let mut rand = [0; 16];
     let mut challenge = |seq: u64| {
         if let Some(to) = rand.first_chunk_mut::<8>() {

@@ -4,8 +4,8 @@
 //! iccid = "8986001200000000017"
 //! imsi = "460001234567890"
 //! mnc_length = 2
-//! k = "32 hexadecimal digits"
-//! opc = "32 hexadecimal digits"
+//! k = "32 hexadecimal digits"       # 64 for TUAK, if one likes
+//! opc = "32 hexadecimal digits"     # MILENAGE; for TUAK `topc` in its place, 64 hexadecimal digits
 //! pin = "1234"
 //! puk = "12345678"
 //! adm1 = "87654321"
@@ -24,7 +24,9 @@
 
 use card::{Code, MncLength, Pin, Profile};
 use keys::Secret;
+use keys::aka::AkaKeys;
 use keys::ota::OtaKeys;
+use keys::tuak::TuakKey;
 use serde::Deserialize as _;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -56,7 +58,8 @@ struct Text {
     imsi: String,
     mnc_length: u8,
     k: String,
-    opc: String,
+    opc: Option<String>,
+    topc: Option<String>,
     pin: String,
     puk: String,
     adm1: String,
@@ -87,11 +90,12 @@ fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Pro
 /// The fields as text. The parser's own messages quote what they stumble over, and that may be a PIN or a key: so it is
 /// asked for a table first, and each field's type is judged here.
 fn read_fields(text: &str) -> Result<Text, ProfileError> {
-    const TEXTS: [&str; 16] = [
+    const TEXTS: [&str; 17] = [
         "iccid",
         "imsi",
         "k",
         "opc",
+        "topc",
         "pin",
         "puk",
         "adm1",
@@ -142,8 +146,7 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
             3 => MncLength::Three,
             _ => return field("mnc_length", Err("must be 2 or 3")),
         },
-        k: Secret::new(binary("k", &text.k)?),
-        opc: Secret::new(binary("opc", &text.opc)?),
+        aka: aka(&text.k, text.opc.as_deref(), text.topc.as_deref())?,
         pin: field("pin", Code::pin(&text.pin))?,
         puk: field("puk", Code::eight(&text.puk))?,
         adm1: field("adm1", Code::eight(&text.adm1))?,
@@ -166,6 +169,24 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
             (None, Some(_)) => return field("kic", Err("is missing: `kic` and `kid` come together")),
         },
     })
+}
+
+/// K, and the operator's constant of one algorithm.
+fn aka(k: &str, opc: Option<&str>, topc: Option<&str>) -> Result<AkaKeys, ProfileError> {
+    match (opc, topc) {
+        (Some(opc), None) => {
+            Ok(AkaKeys::Milenage { k: Secret::new(binary("k", k)?), opc: Secret::new(binary("opc", opc)?) })
+        }
+        (None, Some(topc)) => Ok(AkaKeys::Tuak {
+            k: match k.len() {
+                64 => TuakKey::Bits256(Secret::new(binary("k", k)?)),
+                _ => TuakKey::Bits128(Secret::new(binary("k", k)?)),
+            },
+            topc: Secret::new(binary("topc", topc)?),
+        }),
+        (None, None) => field("opc", Err("is missing: `opc` for MILENAGE, or `topc` for TUAK")),
+        (Some(_), Some(_)) => field("topc", Err("is one too many: a card has one algorithm")),
+    }
 }
 
 /// A PIN that comes with what unblocks it, or not at all.
@@ -196,8 +217,19 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
     };
     line("iccid", profile.iccid.as_str());
     line("imsi", profile.imsi.as_str());
-    line("k", &hex::encode(profile.k.danger_expose()));
-    line("opc", &hex::encode(profile.opc.danger_expose()));
+    match &profile.aka {
+        AkaKeys::Milenage { k, opc } => {
+            line("k", &hex::encode(k.danger_expose()));
+            line("opc", &hex::encode(opc.danger_expose()));
+        }
+        AkaKeys::Tuak { k, topc } => {
+            match k {
+                TuakKey::Bits128(k) => line("k", &hex::encode(k.danger_expose())),
+                TuakKey::Bits256(k) => line("k", &hex::encode(k.danger_expose())),
+            }
+            line("topc", &hex::encode(topc.danger_expose()));
+        }
+    }
     line("pin", &digits(&profile.pin));
     line("puk", &digits(&profile.puk));
     line("adm1", &digits(&profile.adm1));
@@ -280,6 +312,9 @@ mod tests {
             GOOD.to_owned(),
             GOOD.replace("mnc_length = 2", "mnc_length = 3").replace("\"1234\"", "\"12345678\""),
             format!("{GOOD}{MORE}"),
+            GOOD.replace("opc = \"", "topc = \"1f2e3d4c5b6a79880f1e2d3c4b5a6978"),
+            GOOD.replace("opc = \"", "topc = \"1f2e3d4c5b6a79880f1e2d3c4b5a6978")
+                .replace(" k = \"", " k = \"1f2e3d4c5b6a79880f1e2d3c4b5a6978"),
             GOOD.lines()
                 .filter(|l| !["msisdn", "deed_id", "kic", "kid"].iter().any(|name| l.contains(name)))
                 .collect::<Vec<_>>()
@@ -322,6 +357,9 @@ mod tests {
                 "field `more_adm`: malformed eight",
             ),
             ("mnc_length = 2", "mnc_length = 2\ngsm = \"no\"", "field `gsm`: must be true or false"),
+            ("opc = \"cd63cb71954a9f4e48a5994e37a02baf\"", "", "field `opc`: is missing"),
+            ("opc = ", "topc = ", "field `topc`: must be 64 hexadecimal digits"),
+            ("opc = ", "topc = \"00\"\nopc = ", "field `topc`: is one too many"),
             ("opc = ", "op = ", "unknown field `op`"),
             ("puk = \"12345678\"", "", "missing field `puk`"),
             ("k = \"465b5ce8b199b49faa5f0a2ee238a6bc\"", "k = \"465b5ce8b199b49faa5f0a2ee238a6bc", ""),

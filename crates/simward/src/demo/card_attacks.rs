@@ -259,7 +259,9 @@ pub(super) fn by_searching_the_disks(cast: &mut Cast) -> Result<(), DemoError> {
     if posted.state != "waiting" {
         return Err(stuck("a code to a phone that is off does not wait"));
     }
-    let (k, opc) = cast.phone.subscriber_keys();
+    let Some((k, opc)) = cast.phone.subscriber_keys() else {
+        return Err(stuck("the phone's card is not one of MILENAGE"));
+    };
     let mut needles: Vec<Vec<u8>> = vec![secret.as_bytes().to_vec(), b"31415926".to_vec()];
     for key in [k, opc] {
         needles.extend([key.to_vec(), hex::encode(key).into_bytes(), hex::encode_upper(key).into_bytes()]);

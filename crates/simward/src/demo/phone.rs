@@ -5,6 +5,7 @@ use crate::phone::{PhoneError, Radio, Received, Surroundings, take_messages};
 use card::medium::{Counter, Memory};
 use card::{Card, Code, Profile};
 use keys::Secret;
+use keys::aka::AkaKeys;
 use rand_chacha::ChaCha20Rng;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -94,8 +95,11 @@ impl Phone {
     }
 
     /// K and OPc, as whoever made the card knows them.
-    pub(crate) fn subscriber_keys(&self) -> ([u8; 16], [u8; 16]) {
-        (*self.profile.k.danger_expose(), *self.profile.opc.danger_expose())
+    pub(crate) fn subscriber_keys(&self) -> Option<([u8; 16], [u8; 16])> {
+        match &self.profile.aka {
+            AkaKeys::Milenage { k, opc } => Some((*k.danger_expose(), *opc.danger_expose())),
+            AkaKeys::Tuak { .. } => None,
+        }
     }
 
     /// Something done with the card outside of any network.

@@ -10,6 +10,7 @@ use deed::history::Receipt;
 use deed::manifest::Manifest;
 use deed::record::Card;
 use keys::Secret;
+use keys::aka::AkaKeys;
 use keys::ota::OtaKeys;
 use rand_core::CryptoRng;
 use server::deployment::write_private;
@@ -205,8 +206,7 @@ pub(crate) fn draw(
         iccid: card.iccid,
         imsi: card.imsi,
         mnc_length: MncLength::Two,
-        k: key(&drawn.k)?,
-        opc: key(&drawn.opc)?,
+        aka: AkaKeys::Milenage { k: key(&drawn.k)?, opc: key(&drawn.opc)? },
         pin: code(Code::pin(&digits(4)))?,
         puk: code(Code::eight(&digits(8)))?,
         adm1: code(Code::eight(&digits(8)))?,

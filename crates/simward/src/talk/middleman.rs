@@ -6,9 +6,11 @@ use ::talk::message::message_purpose;
 use card::Profile;
 use keys::Secret;
 use keys::agree::AgreeKey;
+use keys::aka::AkaKeys;
 use keys::hpke::{Context, ENC_BYTES};
 use keys::milenage::{Amf, Sqn};
 use keys::seal::{SealKey, subkey, subkey_of};
+use keys::tuak::TuakKey;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
@@ -87,9 +89,18 @@ pub(super) fn secrets_of(profile: &Profile) -> Vec<Secret<[u8; 32]>> {
         }
         [Secret::new(low), Secret::new(wide)]
     };
-    let vector = profile.milenage().vector(&[0x17; 16], Sqn::default(), Amf::SEPARATION);
-    let mut secrets: Vec<_> =
-        [&profile.k, &profile.opc, &vector.ck, &vector.ik].into_iter().flat_map(wide).collect();
+    let vector = profile.aka.keyed().vector(&[0x17; 16], Sqn::default(), Amf::SEPARATION);
+    let mut secrets: Vec<_> = [&vector.ck, &vector.ik].into_iter().flat_map(wide).collect();
+    match &profile.aka {
+        AkaKeys::Milenage { k, opc } => secrets.extend([k, opc].into_iter().flat_map(wide)),
+        AkaKeys::Tuak { k, topc } => {
+            secrets.push(topc.clone());
+            match k {
+                TuakKey::Bits128(k) => secrets.extend(wide(k)),
+                TuakKey::Bits256(k) => secrets.push(k.clone()),
+            }
+        }
+    }
     secrets.push(keys::kdf::kasme(&vector.ck, &vector.ik, [0x64, 0xf0, 0x00], [0; 6]));
     if let Some(ota) = &profile.ota {
         secrets.extend(wide(ota.kic()));

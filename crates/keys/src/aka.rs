@@ -1,0 +1,99 @@
+//! Authentication and key agreement by either algorithm: what a card and its network have in common (TS 33.102 §6.3).
+
+use crate::Secret;
+use crate::milenage::{Amf, Milenage, Sqn, Vector, conceal};
+use crate::secret::same;
+use crate::tuak::{Lengths, Tuak, TuakKey};
+use core::fmt;
+
+/// A subscriber's keys, and the algorithm they are for.
+#[derive(Clone)]
+pub enum AkaKeys {
+    /// MILENAGE (TS 35.206).
+    Milenage {
+        /// The subscriber's key.
+        k: Secret<[u8; 16]>,
+        /// The operator's constant as this K sees it.
+        opc: Secret<[u8; 16]>,
+    },
+    /// TUAK (TS 35.231), with the lengths of a 3G vector and one application of Keccak-f.
+    Tuak {
+        /// The subscriber's key.
+        k: TuakKey,
+        /// The operator's constant as this K sees it.
+        topc: Secret<[u8; 32]>,
+    },
+}
+
+impl fmt::Debug for AkaKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Milenage { .. } => "AkaKeys(MILENAGE, …)",
+            Self::Tuak { .. } => "AkaKeys(TUAK, …)",
+        })
+    }
+}
+
+impl AkaKeys {
+    /// The algorithm with these keys.
+    pub fn keyed(&self) -> Aka {
+        match self {
+            Self::Milenage { k, opc } => Aka::Milenage(Milenage::new(k, opc)),
+            Self::Tuak { k, topc } => Aka::Tuak(Tuak::new(k.clone(), topc.clone(), Lengths::UMTS)),
+        }
+    }
+}
+
+/// An algorithm keyed for one subscriber.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the larger one is what nearly every card has")]
+pub enum Aka {
+    /// MILENAGE.
+    Milenage(Milenage),
+    /// TUAK.
+    Tuak(Tuak),
+}
+
+impl Aka {
+    /// f1 to f5 for one challenge.
+    pub fn vector(&self, rand: &[u8; 16], sqn: Sqn, amf: Amf) -> Vector {
+        match self {
+            Self::Milenage(milenage) => milenage.vector(rand, sqn, amf),
+            Self::Tuak(tuak) => tuak.vector(rand, sqn, amf),
+        }
+    }
+
+    /// f5 alone, to uncover the SQN of an AUTN before f1 can be checked.
+    pub fn f5(&self, rand: &[u8; 16]) -> [u8; 6] {
+        match self {
+            Self::Milenage(milenage) => milenage.f5(rand),
+            Self::Tuak(tuak) => tuak.f5(rand),
+        }
+    }
+
+    /// SQN_MS, if `auts` was made with these keys for this RAND. MAC-S is compared in constant time.
+    pub fn open_auts(&self, rand: &[u8; 16], auts: &[u8; 14]) -> Option<Sqn> {
+        match self {
+            Self::Milenage(milenage) => milenage.open_auts(rand, auts),
+            Self::Tuak(tuak) => {
+                let [s0, s1, s2, s3, s4, s5, mac_s @ ..] = auts;
+                let concealed = Sqn::from_bytes([*s0, *s1, *s2, *s3, *s4, *s5]);
+                let sqn_ms = Sqn::from_bytes(conceal(concealed, tuak.f5_star(rand)));
+                let expected = tuak.f1_star(rand, sqn_ms, Amf::ZERO);
+                same(expected.first_chunk::<8>()?, mac_s).then_some(sqn_ms)
+            }
+        }
+    }
+
+    /// AUTS = SQN_MS ⊕ AK* ‖ MAC-S, with AMF zero (TS 33.102 §6.3.3).
+    pub fn auts(&self, rand: &[u8; 16], sqn_ms: Sqn) -> [u8; 14] {
+        match self {
+            Self::Milenage(milenage) => milenage.auts(rand, sqn_ms),
+            Self::Tuak(tuak) => {
+                let [s0, s1, s2, s3, s4, s5] = conceal(sqn_ms, tuak.f5_star(rand));
+                let [m0, m1, m2, m3, m4, m5, m6, m7, ..] = tuak.f1_star(rand, sqn_ms, Amf::ZERO);
+                [s0, s1, s2, s3, s4, s5, m0, m1, m2, m3, m4, m5, m6, m7]
+            }
+        }
+    }
+}
