@@ -9,6 +9,7 @@ use crate::card::Live;
 use crate::channels::manage_channel;
 use crate::file::FileId;
 use crate::gsm;
+use crate::identity::get_identity;
 use crate::lifecycle::{live as live_on, terminate_card};
 use crate::medium::{Anchor, Medium};
 use crate::objects::{retrieve, set};
@@ -296,6 +297,7 @@ fn uicc<M: Medium, A: Anchor>(
             channel.record = 1;
             Ok(Answer::Held(answer))
         }
+        Ins::GET_IDENTITY => get_identity(command, &live.state, channel, rng),
         Ins::RETRIEVE_DATA => retrieve(command, &live.state, channel),
         Ins::SET_DATA => {
             let change = set(command, &live.state, channel)?;

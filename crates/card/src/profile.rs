@@ -6,7 +6,8 @@ use core::fmt;
 use keys::Secret;
 use keys::aka::AkaKeys;
 use keys::ota::OtaKeys;
-use wire::{Iccid, Imsi, Msisdn};
+use keys::suci::HomeKey;
+use wire::{Iccid, Imsi, Malformed, Msisdn};
 
 /// How many digits of the IMSI are the mobile network code (TS 31.102 §4.2.18, EF.AD octet 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,36 @@ pub struct Pin {
     pub pin: Code,
     /// Unblocks it.
     pub puk: Code,
+}
+
+/// Which part of the home network is to reveal an identity: one to four digits (TS 23.003 §2.2B).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingIndicator(Vec<u8>);
+
+impl RoutingIndicator {
+    /// From its digits.
+    pub fn new(digits: &str) -> Result<Self, Malformed> {
+        let wrong = Malformed::new("routing indicator", "one to four digits are one");
+        let values =
+            digits.bytes().map(|b| b.is_ascii_digit().then_some(b & 0x0f)).collect::<Option<Vec<_>>>();
+        values.filter(|values| (1..=4).contains(&values.len())).map(Self).ok_or(wrong)
+    }
+
+    /// The digits.
+    pub fn digits(&self) -> impl Iterator<Item = u8> {
+        self.0.iter().copied()
+    }
+}
+
+/// How the subscriber's identity is concealed from all but the home network (TS 33.501 §6.12).
+#[derive(Debug, Clone)]
+pub struct Concealment {
+    /// Which part of the home network reveals it.
+    pub routing_indicator: RoutingIndicator,
+    /// The home network's keys by their numbers, the one to be used first.
+    pub keys: Vec<(u8, HomeKey)>,
+    /// Whether the card conceals it itself; if not, the telephone reads the keys and does.
+    pub by_card: bool,
 }
 
 /// A card's personal values. Prints nothing of itself.
@@ -53,6 +84,8 @@ pub struct Profile {
     pub msisdn: Option<Msisdn>,
     /// The number's deed, for EF.DEED.
     pub deed_id: Option<[u8; 32]>,
+    /// How the identity is concealed in 5G; without it it is not.
+    pub concealment: Option<Concealment>,
     /// Whether GSM's own authentication is answered. It asks for no proof of the network's, so whoever puts up a station
     /// can have 64 bits of key made as often as he likes.
     pub gsm: bool,

@@ -19,6 +19,12 @@ pub(crate) const USIM: &[u8] = USIM_AID.split_at(7).0;
 
 /// EF.ICCID under the MF.
 pub(crate) const ICCID: u16 = 0x2fe2;
+/// EF.IMSI and EF.AD of the USIM.
+pub(crate) const IMSI: u16 = 0x6f07;
+pub(crate) const AD: u16 = 0x6fad;
+/// EF.Routing-Indicator in DF.5GS, and what the USIM itself conceals by, in DF.SAIP (TS 31.102 §4.4.11, §4.4.12).
+pub(crate) const ROUTING_INDICATOR: [u16; 2] = [0x5fc0, 0x4f0a];
+pub(crate) const SUCI_CALC_INFO: [u16; 2] = [0x5fd0, 0x4f01];
 /// EF.SPN and EF.HPPLMN of the USIM: what the operator may write from afar.
 pub(crate) const SPN: u16 = 0x6f46;
 pub(crate) const HPPLMN: u16 = 0x6f31;
@@ -31,10 +37,14 @@ enum Dir {
     Gsm = 2,
     Usim = 3,
     GsmAccess = 4,
+    FiveGs = 5,
+    /// Only of a card that conceals the identity itself.
+    Saip = 6,
 }
 
 impl Dir {
-    const ALL: [Self; 5] = [Self::Mf, Self::Telecom, Self::Gsm, Self::Usim, Self::GsmAccess];
+    const ALL: [Self; 7] =
+        [Self::Mf, Self::Telecom, Self::Gsm, Self::Usim, Self::GsmAccess, Self::FiveGs, Self::Saip];
 
     const fn id(self) -> FileId {
         FileId(self as u16)
@@ -48,13 +58,15 @@ impl Dir {
             Self::Gsm => 0x7f20,
             Self::Usim => 0x7fff,
             Self::GsmAccess => 0x5f3b,
+            Self::FiveGs => 0x5fc0,
+            Self::Saip => 0x5fd0,
         }
     }
 
     const fn parent(self) -> Self {
         match self {
             Self::Mf | Self::Telecom | Self::Gsm | Self::Usim => Self::Mf,
-            Self::GsmAccess => Self::Usim,
+            Self::GsmAccess | Self::FiveGs | Self::Saip => Self::Usim,
         }
     }
 
@@ -62,7 +74,7 @@ impl Dir {
     const fn arr(self) -> u16 {
         match self {
             Self::Mf | Self::Telecom | Self::Gsm => 0x2f06,
-            Self::Usim | Self::GsmAccess => 0x6f06,
+            Self::Usim | Self::GsmAccess | Self::FiveGs | Self::Saip => 0x6f06,
         }
     }
 
@@ -92,10 +104,12 @@ enum Rule {
     Open = 8,
     /// For directories that the operator makes later.
     OpenDirectory = 9,
+    /// Nobody's but the operator's.
+    AdmAdm = 10,
 }
 
 impl Rule {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::AlwaysNever,
         Self::AlwaysPin,
         Self::AlwaysAdm,
@@ -105,6 +119,7 @@ impl Rule {
         Self::PinPin2,
         Self::Open,
         Self::OpenDirectory,
+        Self::AdmAdm,
     ];
 
     const fn in_arr(self, arr: u16) -> RuleRef {
@@ -134,6 +149,7 @@ impl Rule {
             Self::PinPin => [mode(READ | UPDATE, PIN), mode(SWITCH, ADM)].concat(),
             Self::PinAdm => [mode(READ, PIN), mode(UPDATE | SWITCH, ADM)].concat(),
             Self::Directory => mode(CREATE_EF_AND_DF, ADM),
+            Self::AdmAdm => mode(READ | UPDATE | SWITCH, ADM),
             Self::OpenDirectory => mode(CREATE_EF_AND_DF | TERMINATE | DELETE, ADM),
             Self::PinPin2 => [mode(READ, PIN), mode(UPDATE, PIN2), mode(SWITCH, ADM)].concat(),
             Self::Open => [
@@ -224,6 +240,16 @@ files! {
     // TS 31.102 §4.4.3. Kc and the key's number: none.
     GsmAccess 0x4f20 0x01 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
     GsmAccess 0x4f52 0x02 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
+    // TS 31.102 §4.4.11. Locations: no 5G-GUTI, no area, not updated; no security context, no keys; no access identity.
+    FiveGs 0x4f01 0x01 Transparent,       PinPin,      |_| Some([&[0xff; 16][..], &[0, 0, 0, 0x01]].concat());
+    FiveGs 0x4f02 0x02 Transparent,       PinPin,      |_| Some([&[0xff; 16][..], &[0, 0, 0, 0x01]].concat());
+    FiveGs 0x4f03 0x03 Linear(57),        PinPin,      |_| Some(vec![0xff; 57]);
+    FiveGs 0x4f04 0x04 Linear(57),        PinPin,      |_| Some(vec![0xff; 57]);
+    FiveGs 0x4f05 0x05 Transparent,       PinPin,      |_| Some(vec![0xff; 110]);
+    FiveGs 0x4f06 0x06 Transparent,       PinAdm,      |_| Some(vec![0; 4]);
+    FiveGs 0x4f07 0x07 Transparent,       PinAdm,      |p| suci_calc_info(p, false);
+    FiveGs 0x4f0a 0x0a Transparent,       PinAdm,      |p| Some(routing_indicator(p));
+    Saip   0x4f01 0x01 Transparent,       AdmAdm,      |p| suci_calc_info(p, true);
     // TS 51.011 §10.5.
     Telecom 0x6f3a 0x00 Linear(ADN_RECORD), PinPin,    |_| Some(vec![0xff; usize::from(ADN_RECORD) * ADN_RECORDS]);
     // TS 51.011 §10.3: the language preference, English; the SIM service table; phase 2+.
@@ -253,6 +279,10 @@ const LINKS: &[(Dir, u16, Dir, u16)] = &[
 /// The files of a new card.
 pub(crate) fn tree(profile: &Profile) -> Tree {
     let mut files: Vec<_> = Dir::ALL.into_iter().map(Dir::file).collect();
+    if !profile.concealment.as_ref().is_some_and(|c| c.by_card) {
+        // The last of the directories.
+        files.pop();
+    }
     files.extend(FILES.iter().filter_map(|e| {
         let rule = e.rule.in_arr(e.dir.arr());
         Some(File::new(e.dir.id(), e.fid, e.sfi, Kind::Ef(e.structure), rule, (e.content)(profile)?))
@@ -278,7 +308,7 @@ pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree 
         let content = match e.dir {
             Dir::Mf | Dir::Usim => content(e.dir == Dir::Usim, &[e.fid]),
             Dir::Telecom | Dir::Gsm => content(false, &[e.dir.fid(), e.fid]),
-            Dir::GsmAccess => content(true, &[e.dir.fid(), e.fid]),
+            Dir::GsmAccess | Dir::FiveGs | Dir::Saip => content(true, &[e.dir.fid(), e.fid]),
         }?;
         let structure = match e.structure {
             Linear(ARR_RECORD) => Linear(FORMER_ARR_RECORD),
@@ -287,7 +317,7 @@ pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree 
         Some(File::new(e.dir.id(), e.fid, e.sfi, Kind::Ef(structure), e.rule.in_arr(e.dir.arr()), content))
     }));
     let mut tree = Tree::new(files);
-    for dir in [Dir::Telecom, Dir::Gsm] {
+    for dir in [Dir::Telecom, Dir::Gsm, Dir::FiveGs, Dir::Saip] {
         if tree.children(dir.id()).next().is_none() {
             tree.delete(dir.id());
         }
@@ -297,6 +327,30 @@ pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree 
 
 fn rules() -> Vec<u8> {
     Rule::ALL.iter().flat_map(|rule| record(&rule.record(), ARR_RECORD)).collect()
+}
+
+/// What the identity is concealed by (TS 31.102 §4.4.11.8): schemes and which of the keys, then the keys by their numbers;
+/// `None` where somebody else conceals it.
+fn suci_calc_info(profile: &Profile, by_card: bool) -> Option<Vec<u8>> {
+    let concealment = profile.concealment.as_ref().filter(|c| c.by_card == by_card)?;
+    let (mut schemes, mut keys) = (Vec::new(), Vec::new());
+    for (index, (id, key)) in (1..).zip(&concealment.keys) {
+        schemes.extend_from_slice(&[key.scheme() as u8, index]);
+        wire::tlv::put(&mut keys, 0x80, &[*id]);
+        wire::tlv::put(&mut keys, 0x81, &key.octets());
+    }
+    let mut out = wire::tlv::tlv(0xa0, &schemes);
+    wire::tlv::put(&mut out, 0xa1, &keys);
+    Some(out)
+}
+
+/// The digits, or 0 alone; then two octets for later (TS 31.102 §4.4.11.11).
+fn routing_indicator(profile: &Profile) -> Vec<u8> {
+    let digits = match &profile.concealment {
+        Some(concealment) => bcd(concealment.routing_indicator.digits()),
+        None => vec![0xf0],
+    };
+    record(&digits, 4)
 }
 
 /// Key set identifier 7: no keys yet.
@@ -362,13 +416,17 @@ fn msisdn(msisdn: &Msisdn) -> Vec<u8> {
 
 /// Services of the USIM Service Table (TS 31.102 §4.2.8): 10 short message storage, 12 short message parameters, 19
 /// service provider name, 27 GSM access, 33 (always set), 38 GSM security context, 85 EPS mobility management
-/// information, 21 where there is an MSISDN, and 28, data download via SMS-PP, where there are keys for it. 1, the local phone book, would be one inside the USIM; EF.ADN under
+/// information, 122 to 124 for 5G (its mobility management, its keys, a concealed identity where there are keys for one), 125,
+/// concealed by the card, 21 where there is an MSISDN, and 28, data download via SMS-PP, where there are keys for it. 1, the local phone book, would be one inside the USIM; EF.ADN under
 /// DF.TELECOM has no service here.
 fn services(profile: &Profile) -> Vec<u8> {
     let mut table = vec![0; 17];
     let number = profile.msisdn.map(|_| 21);
     let download = profile.ota.as_ref().map(|_| 28);
-    for service in [10usize, 12, 19, 27, 33, 38, 85].into_iter().chain(number).chain(download) {
+    let concealed = profile.concealment.as_ref().map(|_| 124);
+    let by_card = profile.concealment.as_ref().filter(|c| c.by_card).map(|_| 125);
+    let some = [number, download, concealed, by_card].into_iter().flatten();
+    for service in [10usize, 12, 19, 27, 33, 38, 85, 122, 123].into_iter().chain(some) {
         if let Some(octet) = table.get_mut((service - 1) / 8) {
             *octet |= 1 << ((service - 1) % 8);
         }

@@ -20,6 +20,11 @@ fn full() -> Profile {
         pin2: pin(PIN2, PUK2),
         universal_pin: pin(UNIVERSAL, "13571357"),
         more_adm: vec![Code::eight("22222222").unwrap()],
+        concealment: Some(card::Concealment {
+            routing_indicator: card::RoutingIndicator::new("0").unwrap(),
+            keys: vec![(1, keys::suci::HomeKey::new(keys::suci::Scheme::A, &[9; 32]).unwrap())],
+            by_card: true,
+        }),
         ..profile()
     }
 }
@@ -34,7 +39,7 @@ enum On {
     Terminated,
     /// In blocks, T=1.
     Blocks,
-    /// Without GSM's own authentication.
+    /// Without GSM's own authentication, and without keys to conceal by.
     NoGsm,
 }
 
@@ -112,7 +117,10 @@ fn create_kind(fid: &str, kind: &str, size: &str) -> String {
 /// Says it all to a new card; the last answer's status.
 fn outcome(case: &Case) -> String {
     let apdus: Vec<String> = case.say.iter().map(|word| spell(word)).collect();
-    let profile = if case.on == On::NoGsm { Profile { gsm: false, ..full() } } else { full() };
+    let profile = match case.on {
+        On::NoGsm => Profile { gsm: false, concealment: None, ..full() },
+        _ => full(),
+    };
     let world = Mortal::default();
     let mut rng = rng(7);
     let card = Card::personalise(world.clone(), world.clone(), device_key(), &profile, &mut rng).unwrap();
@@ -821,6 +829,24 @@ fn table() -> Vec<Entry> {
                 case("6700", "with data", &["008400000101"]),
                 case("6700", "none asked for", &["00840000"]),
                 case("6a86", "a P2 that means nothing", &["0084000110"]),
+            ],
+        },
+        Entry {
+            name: "GET IDENTITY",
+            clause: "TS 31.102 §7.5",
+            header: "80780001",
+            not: vec![("91xx", NO_TOOLKIT)],
+            cases: vec![
+                case("61xx", "a SUCI, new each time", &["@usim", "@pin", "80780001"]),
+                case("6700", "with data", &["@usim", "@pin", "8078000101aa"]),
+                case("6982", "without the PIN", &["@usim", "80780001"]),
+                case("6985", "outside the application", &["80780001"]),
+                on(
+                    On::NoGsm,
+                    case("6a81", "of a card that has no keys for it", &["@usim", "@pin", "80780001"]),
+                ),
+                case("6a86", "a P2 that means nothing", &["@usim", "@pin", "80780003"]),
+                case("6a88", "a SUCI for offload, which comes later", &["@usim", "@pin", "80780002"]),
             ],
         },
         Entry {

@@ -237,7 +237,7 @@ fn no_rule_is_stripped_by_making_or_ending_files() {
     terminal.raw("00a4000c026f06");
     assert_eq!(terminal.raw(&format!("00dc01042c{}", "80017f9000".to_owned() + &"ff".repeat(39))), "6982");
     // A file under a rule that is not there, or is nobody's EF.ARR, can be used by nobody.
-    for rule in [0, 10, 0xff] {
+    for rule in [0, 11, 0xff] {
         assert_eq!(terminal.raw(&create(&format!("4f{rule:02x}"), "4121", rule, 4, "")), "9000");
         assert_eq!(terminal.raw("00b0000001"), "6982", "rule {rule}");
         assert_eq!(terminal.raw("00d6000001aa"), "6982", "rule {rule}");

@@ -19,6 +19,7 @@ pub mod seal;
 pub mod secret;
 pub mod sign;
 pub mod subscriber;
+pub mod suci;
 pub mod tuak;
 
 pub use secret::Secret;

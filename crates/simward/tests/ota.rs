@@ -40,6 +40,7 @@ impl Phone {
             pin2: None,
             universal_pin: None,
             more_adm: Vec::new(),
+            concealment: None,
             gsm: true,
             msisdn: None,
             deed_id: None,

@@ -45,6 +45,7 @@ impl Ins {
     pub const GENERATE_ASYMMETRIC_KEY_PAIR: Self = Self(0x47);
     pub const MANAGE_CHANNEL: Self = Self(0x70);
     pub const SUSPEND_UICC: Self = Self(0x76);
+    pub const GET_IDENTITY: Self = Self(0x78);
     pub const GET_CHALLENGE: Self = Self(0x84);
     pub const AUTHENTICATE: Self = Self(0x88);
     pub const SEARCH_RECORD: Self = Self(0xa2);

@@ -49,6 +49,7 @@ pub fn profile() -> Profile {
         pin2: None,
         universal_pin: None,
         more_adm: Vec::new(),
+        concealment: None,
         gsm: true,
         msisdn: Some("8613800138000".parse().unwrap()),
         deed_id: Some([0xde; 32]),

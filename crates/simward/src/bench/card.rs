@@ -61,6 +61,7 @@ fn profile(n: u64) -> Result<Profile, wire::Malformed> {
         pin2: None,
         universal_pin: None,
         more_adm: Vec::new(),
+        concealment: None,
         gsm: true,
         msisdn: Some(format!("86138{n:08}").parse()?),
         deed_id: Some([0xde; 32]),

@@ -14,6 +14,9 @@
 //! universal_pin = "1357"             # optional, with universal_puk: one PIN for all applications
 //! universal_puk = "12348765"
 //! more_adm = ["11112222"]            # optional: administrative codes 2 and on
+//! routing_indicator = "0"            # optional, with home_keys: how the identity is concealed in 5G
+//! home_keys = [{ id = 27, scheme = "A", key = "64 hexadecimal digits" }]  # scheme "B": 66 digits; the first is used first
+//! suci_by_card = true                # optional: the card conceals it itself; the telephone does unless said
 //! gsm = false                        # optional: no answer to GSM's own authentication; true unless said
 //! msisdn = "8613800138000"          # optional
 //! deed_id = "64 hexadecimal digits" # optional
@@ -22,10 +25,11 @@
 //! kid = "32 hexadecimal digits"
 //! ```
 
-use card::{Code, MncLength, Pin, Profile};
+use card::{Code, Concealment, MncLength, Pin, Profile, RoutingIndicator};
 use keys::Secret;
 use keys::aka::AkaKeys;
 use keys::ota::OtaKeys;
+use keys::suci::{HomeKey, Scheme};
 use keys::tuak::TuakKey;
 use serde::Deserialize as _;
 use std::fmt::Write as _;
@@ -69,12 +73,25 @@ struct Text {
     universal_puk: Option<String>,
     #[serde(default)]
     more_adm: Vec<String>,
+    routing_indicator: Option<String>,
+    #[serde(default)]
+    home_keys: Vec<HomeKeyText>,
+    suci_by_card: Option<bool>,
     gsm: Option<bool>,
     msisdn: Option<String>,
     deed_id: Option<String>,
     card_key: Option<String>,
     kic: Option<String>,
     kid: Option<String>,
+}
+
+/// A home network's key as it stands in the file. It is no secret.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HomeKeyText {
+    id: u8,
+    scheme: String,
+    key: String,
 }
 
 fn field<T, E: ToString>(field: &'static str, value: Result<T, E>) -> Result<T, ProfileError> {
@@ -90,7 +107,7 @@ fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Pro
 /// The fields as text. The parser's own messages quote what they stumble over, and that may be a PIN or a key: so it is
 /// asked for a table first, and each field's type is judged here.
 fn read_fields(text: &str) -> Result<Text, ProfileError> {
-    const TEXTS: [&str; 17] = [
+    const TEXTS: [&str; 18] = [
         "iccid",
         "imsi",
         "k",
@@ -103,6 +120,7 @@ fn read_fields(text: &str) -> Result<Text, ProfileError> {
         "puk2",
         "universal_pin",
         "universal_puk",
+        "routing_indicator",
         "msisdn",
         "deed_id",
         "card_key",
@@ -156,6 +174,7 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
             0..=9 => field("more_adm", text.more_adm.iter().map(|code| Code::eight(code)).collect())?,
             _ => return field("more_adm", Err("must be nine codes at most: with adm1 they are ten")),
         },
+        concealment: concealment(text.routing_indicator, &text.home_keys, text.suci_by_card)?,
         gsm: text.gsm.unwrap_or(true),
         msisdn: text.msisdn.map(|m| field("msisdn", m.parse())).transpose()?,
         deed_id: text.deed_id.map(|d| binary("deed_id", &d)).transpose()?,
@@ -169,6 +188,37 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
             (None, Some(_)) => return field("kic", Err("is missing: `kic` and `kid` come together")),
         },
     })
+}
+
+/// A routing indicator and keys come together.
+fn concealment(
+    routing_indicator: Option<String>,
+    keys: &[HomeKeyText],
+    by_card: Option<bool>,
+) -> Result<Option<Concealment>, ProfileError> {
+    let Some(routing_indicator) = routing_indicator else {
+        return match (keys, by_card) {
+            ([], None) => Ok(None),
+            _ => field("routing_indicator", Err("is missing: it comes with `home_keys` and `suci_by_card`")),
+        };
+    };
+    if keys.is_empty() || keys.len() > 8 {
+        return field("home_keys", Err("must be one key to eight with a `routing_indicator`"));
+    }
+    let key = |text: &HomeKeyText| {
+        let scheme = match text.scheme.as_str() {
+            "A" => Scheme::A,
+            "B" => Scheme::B,
+            _ => return field("home_keys", Err("a scheme is \"A\" or \"B\"")),
+        };
+        let octets = field("home_keys", hex::decode(&text.key))?;
+        Ok((text.id, field("home_keys", HomeKey::new(scheme, &octets))?))
+    };
+    Ok(Some(Concealment {
+        routing_indicator: field("routing_indicator", RoutingIndicator::new(&routing_indicator))?,
+        keys: keys.iter().map(key).collect::<Result<_, _>>()?,
+        by_card: by_card.unwrap_or(false),
+    }))
 }
 
 /// K, and the operator's constant of one algorithm.
@@ -259,6 +309,18 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
         let codes: Vec<_> = profile.more_adm.iter().map(|code| format!("\"{}\"", digits(code))).collect();
         let _ = writeln!(out, "more_adm = [{}]", codes.join(", "));
     }
+    if let Some(concealment) = &profile.concealment {
+        let digits: String = concealment.routing_indicator.digits().map(|d| char::from(b'0' + d)).collect();
+        let _ = writeln!(out, "routing_indicator = \"{digits}\"");
+        let keys = concealment.keys.iter().map(|(id, key)| {
+            let key_text = hex::encode(key.octets());
+            format!("{{ id = {id}, scheme = \"{:?}\", key = \"{key_text}\" }}", key.scheme())
+        });
+        let _ = writeln!(out, "home_keys = [{}]", keys.collect::<Vec<_>>().join(", "));
+        if concealment.by_card {
+            let _ = writeln!(out, "suci_by_card = true");
+        }
+    }
     if !profile.gsm {
         let _ = writeln!(out, "gsm = false");
     }
@@ -297,6 +359,11 @@ mod tests {
         kid = "1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d"
     "#;
 
+    const CONCEALED: &str = r#"
+        routing_indicator = "678"
+        home_keys = [{ id = 27, scheme = "B", key = "0272da71976234ce833a6907425867b82e074d44ef907dfb4b3e21c1c2256ebcd1" }, { id = 28, scheme = "A", key = "5a8d38864820197c3394b92613b20b91633cbd897119273bf8e4a6f4eec0a650" }]
+        suci_by_card = true
+    "#;
     const MORE: &str = r#"
         pin2 = "5678"
         puk2 = "87654321"
@@ -312,6 +379,7 @@ mod tests {
             GOOD.to_owned(),
             GOOD.replace("mnc_length = 2", "mnc_length = 3").replace("\"1234\"", "\"12345678\""),
             format!("{GOOD}{MORE}"),
+            format!("{GOOD}{CONCEALED}"),
             GOOD.replace("opc = \"", "topc = \"1f2e3d4c5b6a79880f1e2d3c4b5a6978"),
             GOOD.replace("opc = \"", "topc = \"1f2e3d4c5b6a79880f1e2d3c4b5a6978")
                 .replace(" k = \"", " k = \"1f2e3d4c5b6a79880f1e2d3c4b5a6978"),
@@ -360,6 +428,21 @@ mod tests {
             ("opc = \"cd63cb71954a9f4e48a5994e37a02baf\"", "", "field `opc`: is missing"),
             ("opc = ", "topc = ", "field `topc`: must be 64 hexadecimal digits"),
             ("opc = ", "topc = \"00\"\nopc = ", "field `topc`: is one too many"),
+            (
+                "mnc_length = 2",
+                "mnc_length = 2\nrouting_indicator = \"0\"",
+                "field `home_keys`: must be one key",
+            ),
+            (
+                "mnc_length = 2",
+                "mnc_length = 2\nsuci_by_card = true",
+                "field `routing_indicator`: is missing",
+            ),
+            (
+                "mnc_length = 2",
+                "mnc_length = 2\nrouting_indicator = \"0\"\nhome_keys = [{ id = 1, scheme = \"A\", key = \"00\" }]",
+                "field `home_keys`: not a home network's key",
+            ),
             ("opc = ", "op = ", "unknown field `op`"),
             ("puk = \"12345678\"", "", "missing field `puk`"),
             ("k = \"465b5ce8b199b49faa5f0a2ee238a6bc\"", "k = \"465b5ce8b199b49faa5f0a2ee238a6bc", ""),

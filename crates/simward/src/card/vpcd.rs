@@ -77,6 +77,7 @@ mod tests {
             pin2: None,
             universal_pin: None,
             more_adm: Vec::new(),
+            concealment: None,
             gsm: true,
             msisdn: None,
             deed_id: None,

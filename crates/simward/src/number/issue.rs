@@ -213,6 +213,7 @@ pub(crate) fn draw(
         pin2: None,
         universal_pin: None,
         more_adm: Vec::new(),
+        concealment: None,
         gsm: true,
         msisdn: Some(*number),
         deed_id: None,

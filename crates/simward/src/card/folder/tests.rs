@@ -22,6 +22,7 @@ fn profile() -> Profile {
         pin2: None,
         universal_pin: None,
         more_adm: Vec::new(),
+        concealment: None,
         gsm: true,
         msisdn: None,
         deed_id: None,
