@@ -1,4 +1,4 @@
-//! TUAK: f1 to f5, f1* and f5* built on Keccak-f[1600] (TS 35.231).
+//! TUAK: f1 to f5, f1* and f5* built on the permutation Keccak-f of 1,600 bits (TS 35.231).
 //!
 //! The permutation's 200 octets are taken with the standard's first bit last in its octet, so every value stands in them
 //! with its octets turned round: TOPc at 0, an instance octet at 32, the algorithm's name at 33, RAND at 40, AMF at 56, SQN at
