@@ -25,6 +25,8 @@ peers_have() {
         mount) command -v mount ;;
         nodejs) command -v node ;;
         libosmo-gsup-client-dev) pkg-config --exists libosmo-gsup-client libosmogsm libosmocore ;;
+        libosmocore-utils) command -v osmo-auc-gen ;;
+        pcsc-tools) command -v scriptor ;;
         python3-venv) python3 -c 'import venv, ensurepip' ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1

@@ -3,7 +3,7 @@
 #
 #   pcsc.sh SIMWARD FOLDER      SIMWARD: the binary; FOLDER: where it may work; kept for a look afterwards
 #
-# Needs pcscd, vsmartcard-vpcd, opensc, util-linux, mount, iproute2.
+# Needs pcscd, vsmartcard-vpcd, opensc, pcsc-tools, util-linux, mount, iproute2.
 set -u
 [ $# -eq 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
 . "$(dirname "$0")/space.bash" "$1" "$2" pcscd opensc-tool
@@ -51,6 +51,15 @@ said=$(apdus 00:A4:04:0C:07:A0:00:00:00:87:10:02 00:20:00:01:08:31:32:33:34:FF:F
     00:A4:00:0C:02:6F:07 00:B0:00:00:09)
 if grep -q '08 49 06 00 21 43 65 87 09' <<<"$said"; then pass "EF.IMSI with PIN 460001234567890"
 else fail "EF.IMSI with PIN: $said"; fi
+
+# The same card as scriptor sees it: a UICC with channels of its own, and a SIM in GSM's words.
+said=$(printf '%s\n' reset '00 70 00 00 01' '01 A4 08 0C 02 2F E2' '01 B0 00 00 0A' 'A0 A4 00 00 02 7F 20' 'A0 A4 00 00 02 6F 07' \
+    'A0 C0 00 00 0F' 'A0 B0 00 00 09' '80 78 00 01' | scriptor 2>&1)
+got=$(grep '^< ' <<<"$said" | sed 's/ : .*//' | tr -d '<\n ' | tr '[:upper:]' '[:lower:]')
+want="ok:3b9f96801fc78031e073f6219f6753696d776172640b"
+for answer in 019000 9000 986800210000000010f79000 9f16 9f0f 000000096f0704 9804 6985; do want+=".*$answer"; done
+if grep -q "$want" <<<"$got"; then pass "scriptor: a channel opened, EF.ICCID on it, EF.IMSI as a SIM has it, behind the PIN"
+else fail "scriptor: $said"; fi
 
 said=$(apdus 00:20:00:01:08:39:39:39:39:FF:FF:FF:FF)
 if grep -q 'SW1=0x63, SW2=0xC2' <<<"$said"; then pass "wrong PIN: two tries left"; else fail "wrong PIN: $said"; fi
