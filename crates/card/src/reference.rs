@@ -6,6 +6,7 @@
 use crate::Profile;
 use crate::file::{File, FileId, Kind, RuleRef, Structure};
 use crate::tree::Tree;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,6 +15,9 @@ use wire::{Iccid, Imsi, Msisdn};
 /// The application identifier of the USIM (TS 101 220 Annex E: 3GPP, USIM, then the provider's octets).
 pub(crate) const USIM_AID: [u8; 16] =
     [0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x02, 0xff, 0xff, 0xff, 0xff, 0x89, 0x07, 0x09, 0x00, 0x00];
+/// That of the ISIM.
+const ISIM_AID: [u8; 16] =
+    [0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x04, 0xff, 0xff, 0xff, 0xff, 0x89, 0x07, 0x09, 0x00, 0x00];
 /// What every USIM's name begins with.
 pub(crate) const USIM: &[u8] = USIM_AID.split_at(7).0;
 
@@ -37,14 +41,23 @@ enum Dir {
     Gsm = 2,
     Usim = 3,
     GsmAccess = 4,
-    FiveGs = 5,
+    Isim = 5,
+    FiveGs = 6,
     /// Only of a card that conceals the identity itself.
-    Saip = 6,
+    Saip = 7,
 }
 
 impl Dir {
-    const ALL: [Self; 7] =
-        [Self::Mf, Self::Telecom, Self::Gsm, Self::Usim, Self::GsmAccess, Self::FiveGs, Self::Saip];
+    const ALL: [Self; 8] = [
+        Self::Mf,
+        Self::Telecom,
+        Self::Gsm,
+        Self::Usim,
+        Self::GsmAccess,
+        Self::Isim,
+        Self::FiveGs,
+        Self::Saip,
+    ];
 
     const fn id(self) -> FileId {
         FileId(self as u16)
@@ -56,7 +69,7 @@ impl Dir {
             Self::Mf => 0x3f00,
             Self::Telecom => 0x7f10,
             Self::Gsm => 0x7f20,
-            Self::Usim => 0x7fff,
+            Self::Usim | Self::Isim => 0x7fff,
             Self::GsmAccess => 0x5f3b,
             Self::FiveGs => 0x5fc0,
             Self::Saip => 0x5fd0,
@@ -65,7 +78,7 @@ impl Dir {
 
     const fn parent(self) -> Self {
         match self {
-            Self::Mf | Self::Telecom | Self::Gsm | Self::Usim => Self::Mf,
+            Self::Mf | Self::Telecom | Self::Gsm | Self::Usim | Self::Isim => Self::Mf,
             Self::GsmAccess | Self::FiveGs | Self::Saip => Self::Usim,
         }
     }
@@ -74,13 +87,14 @@ impl Dir {
     const fn arr(self) -> u16 {
         match self {
             Self::Mf | Self::Telecom | Self::Gsm => 0x2f06,
-            Self::Usim | Self::GsmAccess | Self::FiveGs | Self::Saip => 0x6f06,
+            Self::Usim | Self::GsmAccess | Self::Isim | Self::FiveGs | Self::Saip => 0x6f06,
         }
     }
 
     fn file(self) -> File {
         let kind = match self {
             Self::Usim => Kind::Application(USIM_AID.to_vec()),
+            Self::Isim => Kind::Application(ISIM_AID.to_vec()),
             _ => Kind::Dir,
         };
         let rule = Rule::Directory.in_arr(self.parent().arr());
@@ -177,6 +191,8 @@ struct Entry {
 
 const ARR_RECORD: u8 = 44;
 const DIR_RECORD: u8 = 38;
+/// sip: and a public identity made of an IMSI.
+const IMPU_RECORD: u8 = 72;
 const MSISDN_RECORD: u8 = 28;
 /// 20 octets of name (TS 51.011 §10.5.1: X + 14).
 const ADN_RECORD: u8 = 34;
@@ -202,7 +218,7 @@ use Structure::{Linear, Transparent};
 files! {
     // TS 102 221 §13.1 to §13.4.
     Mf 0x2fe2 0x02 Transparent,           AlwaysNever, |p| Some(iccid(&p.iccid));
-    Mf 0x2f00 0x1e Linear(DIR_RECORD),    AlwaysAdm,   |_| Some(record(&dir_template(), DIR_RECORD));
+    Mf 0x2f00 0x1e Linear(DIR_RECORD),    AlwaysAdm,   |_| Some(applications());
     Mf 0x2f05 0x05 Transparent,           AlwaysPin,   |_| Some(b"enzh".to_vec());
     Mf 0x2f06 0x06 Linear(ARR_RECORD),    AlwaysNever, |_| Some(rules());
     Mf 0x2f1d 0x00 Transparent,           PinAdm,      |p| Some(p.deed_id?.to_vec());
@@ -240,6 +256,13 @@ files! {
     // TS 31.102 §4.4.3. Kc and the key's number: none.
     GsmAccess 0x4f20 0x01 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
     GsmAccess 0x4f52 0x02 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
+    // TS 31.103 §4.2, short identifiers of Annex A. No service beyond identity and domain is offered.
+    Isim 0x6f02 0x02 Transparent,         PinAdm,      |p| Some(wire::tlv::tlv(0x80, impi(p).as_bytes()));
+    Isim 0x6f03 0x05 Transparent,         PinAdm,      |p| Some(wire::tlv::tlv(0x80, ims_domain(p).as_bytes()));
+    Isim 0x6f04 0x04 Linear(IMPU_RECORD), PinAdm,      |p| Some(record(&impu(p), IMPU_RECORD));
+    Isim 0x6f06 0x06 Linear(ARR_RECORD),  AlwaysNever, |_| Some(rules());
+    Isim 0x6f07 0x07 Transparent,         PinAdm,      |_| Some(vec![0; 2]);
+    Isim 0x6fad 0x03 Transparent,         AlwaysAdm,   |_| Some(vec![0; 3]);
     // TS 31.102 §4.4.11. Locations: no 5G-GUTI, no area, not updated; no security context, no keys; no access identity.
     FiveGs 0x4f01 0x01 Transparent,       PinPin,      |_| Some([&[0xff; 16][..], &[0, 0, 0, 0x01]].concat());
     FiveGs 0x4f02 0x02 Transparent,       PinPin,      |_| Some([&[0xff; 16][..], &[0, 0, 0, 0x01]].concat());
@@ -307,6 +330,8 @@ pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree 
     files.extend(FILES.iter().filter_map(|e| {
         let content = match e.dir {
             Dir::Mf | Dir::Usim => content(e.dir == Dir::Usim, &[e.fid]),
+            // It had none.
+            Dir::Isim => None,
             Dir::Telecom | Dir::Gsm => content(false, &[e.dir.fid(), e.fid]),
             Dir::GsmAccess | Dir::FiveGs | Dir::Saip => content(true, &[e.dir.fid(), e.fid]),
         }?;
@@ -317,7 +342,7 @@ pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree 
         Some(File::new(e.dir.id(), e.fid, e.sfi, Kind::Ef(structure), e.rule.in_arr(e.dir.arr()), content))
     }));
     let mut tree = Tree::new(files);
-    for dir in [Dir::Telecom, Dir::Gsm, Dir::FiveGs, Dir::Saip] {
+    for dir in [Dir::Telecom, Dir::Gsm, Dir::Isim, Dir::FiveGs, Dir::Saip] {
         if tree.children(dir.id()).next().is_none() {
             tree.delete(dir.id());
         }
@@ -434,11 +459,32 @@ fn services(profile: &Profile) -> Vec<u8> {
     table
 }
 
-/// The application template of EF.DIR (TS 102 221 §13.1): AID and label.
-fn dir_template() -> Vec<u8> {
-    let mut inner = wire::tlv::tlv(0x4f, &USIM_AID);
-    wire::tlv::put(&mut inner, 0x50, b"USIM");
-    wire::tlv::tlv(0x61, &inner)
+/// The application templates of EF.DIR (TS 102 221 §13.1), one to a record: AID and label.
+fn applications() -> Vec<u8> {
+    let template = |name: &[u8; 16], label: &[u8]| {
+        let mut inner = wire::tlv::tlv(0x4f, name);
+        wire::tlv::put(&mut inner, 0x50, label);
+        record(&wire::tlv::tlv(0x61, &inner), DIR_RECORD)
+    };
+    [template(&USIM_AID, b"USIM"), template(&ISIM_AID, b"ISIM")].concat()
+}
+
+/// The home network's domain in IMS, as it follows from an IMSI (TS 23.003 §13.2).
+fn ims_domain(profile: &Profile) -> String {
+    let digits = profile.imsi.as_str();
+    let (mcc, rest) = digits.split_at_checked(3).unwrap_or((digits, ""));
+    let mnc = rest.get(..profile.mnc_length as usize).unwrap_or_default();
+    format!("ims.mnc{mnc:0>3}.mcc{mcc}.3gppnetwork.org")
+}
+
+/// The private identity (TS 23.003 §13.3).
+fn impi(profile: &Profile) -> String {
+    format!("{}@{}", profile.imsi.as_str(), ims_domain(profile))
+}
+
+/// The public identity that every subscriber has (TS 23.003 §13.4B): a temporary one.
+fn impu(profile: &Profile) -> Vec<u8> {
+    wire::tlv::tlv(0x80, format!("sip:{}", impi(profile)).as_bytes())
 }
 
 /// Services of the SIM (TS 51.011 §10.3.7), two bits each: there, and switched on. 1 CHV1 may be disabled, 2 dialling

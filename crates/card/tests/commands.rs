@@ -374,7 +374,7 @@ fn table() -> Vec<Entry> {
                 ),
                 case("6986", "no EF is selected", &["00b2010401"]),
                 case("6a82", "no such short identifier", &["00b201ec01"]),
-                case("6a83", "beyond the last record", &["@select 2f00", "00b2020426"]),
+                case("6a83", "beyond the last record", &["@select 2f00", "00b2030426"]),
                 case("6a83", "the current one, and there is none", &["@select 2f00", "00b2000426"]),
                 case("6a86", "a mode that means nothing", &["@select 2f00", "00b2010526"]),
                 case("6a86", "a short identifier that is none", &["@select 2f00", "00b201fc26"]),

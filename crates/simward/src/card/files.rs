@@ -51,6 +51,8 @@ pub(crate) const ADN: &[u16] = &[0x7f10, 0x6f3a];
 /// EF.SMS of TS 31.102 §4.2.25.
 pub(crate) const SMS: &[u16] = &[0x7fff, 0x6f3c];
 
+/// The files of an ISIM are not shown: its directory is addressed as the current application, as the USIM's is.
+///
 /// The files a card may have, each under the directory named before it.
 const TREE: &[(&[u16], &str)] = &[
     (ICCID, "EF.ICCID"),
