@@ -109,13 +109,25 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         profile: &Profile,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenError> {
+        Self::personalise_sharing(medium, anchor, device_key, profile, &Common(Tree::default()), rng)
+    }
+
+    /// As [`Card::personalise`], in a process with many cards: what is the same on this one and others is kept once.
+    pub fn personalise_sharing(
+        medium: M,
+        anchor: A,
+        device_key: Secret<[u8; 32]>,
+        profile: &Profile,
+        common: &Common,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OpenError> {
         let Opened::Empty(medium, anchor) = Log::open(medium, anchor, device_key.clone())? else {
             return Err(OpenError::NotEmpty);
         };
         let mut card_id = [0; 16];
         rng.fill_bytes(&mut card_id);
         let pepper = pepper(&device_key, &card_id);
-        let state = State::new(profile, &pepper, rng);
+        let state = State::new(profile, &pepper, &common.0, rng);
         let log = Log::begin(medium, anchor, device_key, card_id, &state.snapshot(), rng)?;
         Ok(Self::with(Body::Live(Box::new(Live { log, state, pepper }))))
     }

@@ -81,7 +81,14 @@ pub(crate) enum Change {
 
 impl State {
     /// A new card's.
-    pub(crate) fn new(profile: &Profile, pepper: &Secret<[u8; 32]>, rng: &mut impl CryptoRng) -> Self {
+    pub(crate) fn new(
+        profile: &Profile,
+        pepper: &Secret<[u8; 32]>,
+        common: &Tree,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
+        let mut tree = reference::tree(profile);
+        tree.share(common);
         let vault_key = Secret::random(rng);
         let credential =
             |key, code, unblock, rng: &mut _| Credential::new(pepper, key, code, unblock, &vault_key, rng);
@@ -109,7 +116,7 @@ impl State {
             blocked: KeySet::EMPTY,
             sqn: SqnArray::new(),
             gsm: profile.gsm,
-            tree: reference::tree(profile),
+            tree,
             agree_public,
             ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
         }

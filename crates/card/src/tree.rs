@@ -31,7 +31,10 @@ impl Tree {
             file.understand();
             Some(Slot { file: Arc::new(file), arr: None })
         });
-        let mut tree = Self(shared.collect());
+        let mut slots: Vec<_> = shared.collect();
+        // They may have been collected where the files stood, which takes far more room.
+        slots.shrink_to_fit();
+        let mut tree = Self(slots);
         tree.resolve();
         tree
     }
