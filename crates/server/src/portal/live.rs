@@ -26,6 +26,8 @@ pub(super) async fn live(State(portal): Shared, headers: HeaderMap) -> Response 
     });
     // Signed out, or the session is over: then there is no more to hear.
     let mine = mine.take_while(move |_| portal.session(&headers).is_some());
-    let events = mine.map(|_| Ok::<_, Infallible>(Event::default().data("look")));
+    // The first at once: what happened after the page was made, and before this line stood, was heard by nobody.
+    let look = || Ok::<_, Infallible>(Event::default().data("look"));
+    let events = tokio_stream::once(look()).chain(mine.map(move |_| look()));
     Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
 }
