@@ -2,11 +2,12 @@
 //!
 //! A new file is as safe as the rule it names: one that names no rule that exists can be used by nobody.
 
+use crate::change::Change;
 use crate::fcp::{CYCLIC, LINEAR, OBJECTS, TRANSPARENT};
 use crate::file::{File, FileId, Kind, Life, RuleRef, Structure};
 use crate::rule::Operation;
 use crate::session::{Channel, Chosen};
-use crate::state::{Change, State};
+use crate::state::State;
 use crate::tree::Tree;
 use alloc::vec;
 use alloc::vec::Vec;

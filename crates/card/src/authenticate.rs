@@ -1,10 +1,11 @@
-//! AUTHENTICATE of the USIM (TS 31.102 §7.1.2, TS 33.102 §6.3.3).
+//! AUTHENTICATE of the USIM and the ISIM (TS 31.102 §7.1.2, TS 31.103 §7.1.2, TS 33.102 §6.3.3).
 
 use crate::answer::Answer;
 use crate::card::Live;
+use crate::change::Change;
 use crate::medium::{Anchor, Medium};
+use crate::reference::USIM;
 use crate::session::{Channel, secrets};
-use crate::state::Change;
 use crate::vault::Secrets;
 use alloc::vec::Vec;
 use keys::aka::Aka;
@@ -32,12 +33,15 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
     if command.p1 != 0 {
         return Err(Status::WRONG_P1_P2);
     }
-    if !channel.application.is_some_and(|id| live.state.tree.usable(id)) {
+    let is = |begins| channel.application.is_some_and(|id| live.state.tree.is_application(id, begins));
+    if !is(&[]) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
+    let is_usim = is(USIM);
     let aka = &secrets(live, channel, open)?.aka;
     match command.p2 {
-        GSM_CONTEXT if !live.state.gsm => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
+        // Of the USIM alone, and not of every one.
+        GSM_CONTEXT if !live.state.gsm || !is_usim => Err(Status::SECURITY_CONTEXT_NOT_SUPPORTED),
         GSM_CONTEXT => {
             let [0x10, rand @ ..] = command.data else { return Err(Status::WRONG_LENGTH) };
             let rand = rand.try_into().map_err(|_| Status::WRONG_LENGTH)?;

@@ -1,10 +1,12 @@
-//! READ BINARY and UPDATE BINARY (TS 102 221 §11.1.3, §11.1.4), and how any command finds the EF it speaks of.
+//! READ BINARY and UPDATE BINARY (TS 102 221 §11.1.3, §11.1.4).
 
 use crate::answer::Answer;
-use crate::file::{File, FileId, Life, Structure};
+use crate::change::Change;
+use crate::current::open;
+use crate::file::{FileId, Structure};
 use crate::rule::Operation;
-use crate::session::{Channel, Chosen};
-use crate::state::{Change, State};
+use crate::session::Channel;
+use crate::state::State;
 use wire::apdu::{Command, Status};
 
 /// READ BINARY.
@@ -47,34 +49,4 @@ fn place<'s>(
         None | Some([]) => Err(Status::OUT_OF_RANGE),
         Some(bytes) => Ok((id, offset, bytes)),
     }
-}
-
-/// The current EF, or the one with this short identifier in the current directory, which becomes current if it has the
-/// right structure, may be used so by whoever speaks, and is in a state to be.
-pub(crate) fn open<'s>(
-    sfi: Option<u8>,
-    operation: Operation,
-    is_right: impl FnOnce(Structure) -> bool,
-    state: &'s State,
-    channel: &mut Channel,
-) -> Result<(FileId, &'s File), Status> {
-    let id = match sfi {
-        Some(sfi) => state.tree.by_sfi(channel.dir, sfi).ok_or(Status::FILE_NOT_FOUND)?,
-        None => channel.ef.ok_or(Status::NO_EF_SELECTED)?.file,
-    };
-    let file = state.tree.file(id).ok_or(Status::NO_EF_SELECTED)?;
-    if !file.structure().is_some_and(is_right) {
-        return Err(Status::WRONG_FILE_STRUCTURE);
-    }
-    if !channel.may(operation, id, state) {
-        return Err(Status::SECURITY_NOT_SATISFIED);
-    }
-    let used = matches!(operation, Operation::Read | Operation::Update) && file.used_when_deactivated;
-    if file.life == Life::Deactivated && !used || !state.tree.usable(id) {
-        return Err(Status::INVALIDATED);
-    }
-    if sfi.is_some() {
-        channel.choose(Chosen { file: id, fid: file.fid });
-    }
-    Ok((id, file))
 }

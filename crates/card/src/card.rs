@@ -1,13 +1,15 @@
 //! The card: what a reader sees.
 
+use crate::change::Change;
+use crate::content::read_iccid;
 use crate::dispatch::respond;
 use crate::log::{Lock, Log, Opened};
 use crate::medium::{Anchor, Fault, Medium};
 use crate::profile::Profile;
 use crate::protocol::Protocol;
-use crate::reference::{self, ICCID, read_iccid};
+use crate::reference::{self, ICCID};
 use crate::session::Session;
-use crate::state::{Change, State};
+use crate::state::State;
 use crate::suspend::Suspended;
 use crate::tree::Tree;
 use alloc::boxed::Box;
@@ -109,25 +111,13 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         profile: &Profile,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenError> {
-        Self::personalise_sharing(medium, anchor, device_key, profile, &Common(Tree::default()), rng)
-    }
-
-    /// As [`Card::personalise`], in a process with many cards: what is the same on this one and others is kept once.
-    pub fn personalise_sharing(
-        medium: M,
-        anchor: A,
-        device_key: Secret<[u8; 32]>,
-        profile: &Profile,
-        common: &Common,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Self, OpenError> {
         let Opened::Empty(medium, anchor) = Log::open(medium, anchor, device_key.clone())? else {
             return Err(OpenError::NotEmpty);
         };
         let mut card_id = [0; 16];
         rng.fill_bytes(&mut card_id);
         let pepper = pepper(&device_key, &card_id);
-        let state = State::new(profile, &pepper, &common.0, rng);
+        let state = State::new(profile, &pepper, rng);
         let log = Log::begin(medium, anchor, device_key, card_id, &state.snapshot(), rng)?;
         Ok(Self::with(Body::Live(Box::new(Live { log, state, pepper }))))
     }

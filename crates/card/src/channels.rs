@@ -1,12 +1,68 @@
-//! MANAGE CHANNEL (TS 102 221 §11.1.17): opening and closing logical channels.
+//! The logical channels, and MANAGE CHANNEL, which opens and closes them (TS 102 221 §8.7, §11.1.17).
 
 use crate::answer::Answer;
-use crate::session::{Channel, Channels};
+use crate::session::Channel;
 use alloc::vec;
+use alloc::vec::Vec;
 use wire::apdu::{Command, Status};
 
 const OPEN: u8 = 0x00;
 const CLOSE: u8 = 0x80;
+
+/// The logical channels.
+pub(crate) struct Channels {
+    basic: Channel,
+    /// Channels 1 to 19; `None` where closed.
+    further: Vec<Option<Channel>>,
+}
+
+impl Channels {
+    /// The basic one alone.
+    pub(crate) const fn new() -> Self {
+        Self { basic: Channel::new(), further: Vec::new() }
+    }
+
+    /// The highest channel (TS 102 221 §10.1.1).
+    pub(crate) const LAST: u8 = 19;
+    /// The highest one of a terminal that has not said that it knows more (§11.1.19.2.2).
+    pub(crate) const LAST_OF_OLD: u8 = 3;
+
+    /// An open channel.
+    pub(crate) fn get(&mut self, number: u8) -> Option<&mut Channel> {
+        match number.checked_sub(1) {
+            None => Some(&mut self.basic),
+            Some(place) => self.further.get_mut(usize::from(place))?.as_mut(),
+        }
+    }
+
+    /// All open channels.
+    pub(crate) fn open_ones(&mut self) -> impl Iterator<Item = &mut Channel> {
+        core::iter::once(&mut self.basic).chain(self.further.iter_mut().flatten())
+    }
+
+    /// The lowest channel that is closed, up to this one.
+    pub(crate) fn closed(&mut self, last: u8) -> Option<u8> {
+        (1..=last).find(|number| self.get(*number).is_none())
+    }
+
+    /// Opens a closed channel; `None` if there is none by that number or it is open.
+    pub(crate) fn open(&mut self, number: u8, channel: Channel) -> Option<()> {
+        if number > Self::LAST || self.get(number).is_some() {
+            return None;
+        }
+        let place = usize::from(number.checked_sub(1)?);
+        if self.further.len() <= place {
+            self.further.resize_with(place + 1, || None);
+        }
+        *self.further.get_mut(place)? = Some(channel);
+        Some(())
+    }
+
+    /// Closes an open channel other than the basic one.
+    pub(crate) fn close(&mut self, number: u8) -> Option<()> {
+        self.further.get_mut(usize::from(number.checked_sub(1)?))?.take().map(drop)
+    }
+}
 
 /// A channel opened from the basic one begins at the MF and knows nobody; one opened from another begins where that one
 /// stands, with whom it knows (ISO/IEC 7816-4 §7.1.2). `last` is the highest that the terminal knows.

@@ -3,6 +3,7 @@
 //! A card has the files it was made with. What came later, the SIM's class among it, does not come to be at an opening:
 //! that would be a change that nobody made.
 
+use crate::change::Change;
 use crate::codec::Reader;
 use crate::credential::{Asked, Check, Credential, Kept, Which};
 use crate::file::FileId;
@@ -10,7 +11,7 @@ use crate::key::KeyRef;
 use crate::ota::Ota;
 use crate::reference;
 use crate::sqn::SqnArray;
-use crate::state::{Change, State};
+use crate::state::State;
 use crate::tree::Tree;
 use crate::vault::{Held, Secrets, Vault};
 use alloc::vec::Vec;

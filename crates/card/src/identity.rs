@@ -43,7 +43,7 @@ pub(crate) fn get_identity(
     if !command.data.is_empty() {
         return Err(Status::WRONG_LENGTH);
     }
-    if !channel.application.is_some_and(|id| state.tree.usable(id)) {
+    if !channel.application.is_some_and(|id| state.tree.is_application(id, USIM)) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
     if !channel.allows(Condition::key(KeyRef::PIN1), state) {

@@ -1,10 +1,11 @@
 //! ACTIVATE and DEACTIVATE FILE, TERMINATE EF, DF and CARD USAGE (TS 102 221 §11.1.14, §11.1.15; TS 102 222 §6.5 to §6.9).
 
+use crate::change::Change;
 use crate::file::{FileId, Life};
 use crate::rule::Operation;
 use crate::select::{by_fid, by_path};
 use crate::session::Channel;
-use crate::state::{Change, State};
+use crate::state::State;
 use wire::apdu::{Command, Ins, Status};
 
 /// The change that has to be made durable.

@@ -1,11 +1,12 @@
 //! RETRIEVE DATA and SET DATA (TS 102 221 §11.3): files of data objects, read and written an object at a time, in blocks.
 
 use crate::answer::Answer;
-use crate::binary;
+use crate::change::Change;
+use crate::current;
 use crate::file::{FileId, Structure};
 use crate::rule::Operation;
 use crate::session::{Channel, Transfer};
-use crate::state::{Change, State};
+use crate::state::State;
 use alloc::vec::Vec;
 use wire::apdu::{Command, Status};
 use wire::tlv::objects;
@@ -30,7 +31,7 @@ fn open<'s>(
         _ => return Err(Status::WRONG_P1_P2),
     };
     let has_objects = |structure| matches!(structure, Structure::Objects(_));
-    let (id, file) = binary::open(sfi, operation, has_objects, state, channel)?;
+    let (id, file) = current::open(sfi, operation, has_objects, state, channel)?;
     let Some(Structure::Objects(most)) = file.structure() else { return Err(Status::WRONG_FILE_STRUCTURE) };
     Ok((id, &file.content, most))
 }

@@ -17,6 +17,7 @@
 use crate::answer::Answer;
 use crate::binary::update_binary;
 use crate::card::Live;
+use crate::change::Change;
 use crate::codec::Reader;
 use crate::file::FileId;
 use crate::key::KeyRef;
@@ -25,7 +26,7 @@ use crate::record::update_record;
 use crate::reference::{HPPLMN, SPN, USIM};
 use crate::select::select;
 use crate::session::{Channel, Session};
-use crate::state::{Change, State};
+use crate::state::State;
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::ota::OtaKeys;

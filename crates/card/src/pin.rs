@@ -5,11 +5,11 @@
 use crate::Code;
 use crate::answer::Answer;
 use crate::card::Live;
+use crate::change::Change;
 use crate::credential::{Asked, Check, Credential, Presented, Which};
 use crate::key::KeyRef;
 use crate::medium::{Anchor, Medium};
 use crate::session::Channel;
-use crate::state::Change;
 use crate::vault::{Held, Secrets, VaultKey};
 use alloc::vec::Vec;
 use keys::Secret;

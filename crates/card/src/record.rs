@@ -1,11 +1,12 @@
 //! READ, UPDATE and SEARCH RECORD, INCREASE (TS 102 221 §11.1.5 to §11.1.8): files of records, linear fixed and cyclic.
 
 use crate::answer::Answer;
-use crate::binary::open;
+use crate::change::Change;
+use crate::current::open;
 use crate::file::{File, FileId, Structure};
 use crate::rule::Operation;
 use crate::session::Channel;
-use crate::state::{Change, State};
+use crate::state::State;
 use alloc::vec::Vec;
 use wire::apdu::{Command, Status};
 

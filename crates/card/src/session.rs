@@ -1,6 +1,7 @@
 //! What a card knows only while it has power: where each logical channel stands, and whom it has recognised.
 
 use crate::card::Live;
+use crate::channels::Channels;
 use crate::file::FileId;
 use crate::key::{KeyRef, KeySet};
 use crate::ota::Assembly;
@@ -103,9 +104,11 @@ impl Channel {
         takes.allows(state.effective(self.shown))
     }
 
-    /// Whether whoever speaks may do this to that file.
+    /// Whether whoever speaks may do this to that file. Rules are an operator's to change, whatever a rule says.
     pub(crate) fn may(&self, operation: Operation, file: FileId, state: &State) -> bool {
-        self.allows(state.tree.takes(file, operation), state)
+        let takes = state.tree.takes(file, operation);
+        let changes_rules = operation != Operation::Read && state.tree.file(file).is_some_and(|f| f.is_arr());
+        self.allows(takes, state) && (!changes_rules || takes.is_administrative())
     }
 }
 
@@ -125,56 +128,6 @@ pub(crate) struct Chain {
     pub(crate) data: Option<Vec<u8>>,
 }
 
-/// The logical channels.
-pub(crate) struct Channels {
-    basic: Channel,
-    /// Channels 1 to 19; `None` where closed.
-    further: Vec<Option<Channel>>,
-}
-
-impl Channels {
-    /// The highest channel (TS 102 221 §10.1.1).
-    pub(crate) const LAST: u8 = 19;
-    /// The highest one of a terminal that has not said that it knows more (§11.1.19.2.2).
-    pub(crate) const LAST_OF_OLD: u8 = 3;
-
-    /// An open channel.
-    pub(crate) fn get(&mut self, number: u8) -> Option<&mut Channel> {
-        match number.checked_sub(1) {
-            None => Some(&mut self.basic),
-            Some(place) => self.further.get_mut(usize::from(place))?.as_mut(),
-        }
-    }
-
-    /// All open channels.
-    pub(crate) fn open_ones(&mut self) -> impl Iterator<Item = &mut Channel> {
-        core::iter::once(&mut self.basic).chain(self.further.iter_mut().flatten())
-    }
-
-    /// The lowest channel that is closed, up to this one.
-    pub(crate) fn closed(&mut self, last: u8) -> Option<u8> {
-        (1..=last).find(|number| self.get(*number).is_none())
-    }
-
-    /// Opens a closed channel; `None` if there is none by that number or it is open.
-    pub(crate) fn open(&mut self, number: u8, channel: Channel) -> Option<()> {
-        if number > Self::LAST || self.get(number).is_some() {
-            return None;
-        }
-        let place = usize::from(number.checked_sub(1)?);
-        if self.further.len() <= place {
-            self.further.resize_with(place + 1, || None);
-        }
-        *self.further.get_mut(place)? = Some(channel);
-        Some(())
-    }
-
-    /// Closes an open channel other than the basic one.
-    pub(crate) fn close(&mut self, number: u8) -> Option<()> {
-        self.further.get_mut(usize::from(number.checked_sub(1)?))?.take().map(drop)
-    }
-}
-
 /// Everything a reset forgets.
 pub(crate) struct Session {
     pub(crate) channels: Channels,
@@ -190,7 +143,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) const fn new() -> Self {
         Self {
-            channels: Channels { basic: Channel::new(), further: Vec::new() },
+            channels: Channels::new(),
             secrets: None,
             pending: Pending { channel: 0, data: Vec::new() },
             knows_all_channels: false,

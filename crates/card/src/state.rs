@@ -1,9 +1,9 @@
-//! Everything a card keeps when the power is off, and the changes it can undergo.
+//! Everything a card keeps when the power is off.
 
 use crate::Profile;
-use crate::codec::{Reader, pack, put_string, unpack};
+use crate::change::Change;
+use crate::codec::{Reader, put_string};
 use crate::credential::{Asked, Check, Credential, Kept, Which};
-use crate::file::{File, FileId, Life};
 use crate::former;
 use crate::key::{KeyRef, KeySet};
 use crate::log::Plain;
@@ -15,7 +15,6 @@ use crate::vault::{Held, Secrets, Vault, VaultKey};
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::agree::AgreeKey;
-use keys::milenage::Sqn;
 use keys::sign::Es256Key;
 use rand_core::CryptoRng;
 
@@ -49,46 +48,9 @@ pub(crate) struct State {
     pub(crate) ota: Option<Ota>,
 }
 
-/// One change. A record holds several, which happen together or not at all.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// So many tries left.
-    Tries(Which, u8),
-    /// A new code.
-    Code(Which, Check),
-    /// Asked for, or not.
-    Asked(KeyRef, Asked),
-    /// The vault's key is held, or is so no more.
-    Held(Option<Held>),
-    /// A sequence number was accepted.
-    Sqn(Sqn),
-    /// New octets in a file.
-    Write(FileId, u16, Vec<u8>),
-    /// A new first record in a cyclic file.
-    Push(FileId, Vec<u8>),
-    /// A file's content anew.
-    Replace(FileId, Vec<u8>),
-    /// How far an EF of data objects may grow.
-    Allow(FileId, u16),
-    Life(FileId, Life),
-    Create(File),
-    Delete(FileId),
-    /// So many wrong checksums left.
-    OtaTries(u8),
-    /// A packet with this counter was taken.
-    OtaCounter(u64),
-}
-
 impl State {
     /// A new card's.
-    pub(crate) fn new(
-        profile: &Profile,
-        pepper: &Secret<[u8; 32]>,
-        common: &Tree,
-        rng: &mut impl CryptoRng,
-    ) -> Self {
-        let mut tree = reference::tree(profile);
-        tree.share(common);
+    pub(crate) fn new(profile: &Profile, pepper: &Secret<[u8; 32]>, rng: &mut impl CryptoRng) -> Self {
         let vault_key = Secret::random(rng);
         let credential =
             |key, code, unblock, rng: &mut _| Credential::new(pepper, key, code, unblock, &vault_key, rng);
@@ -116,7 +78,7 @@ impl State {
             blocked: KeySet::EMPTY,
             sqn: SqnArray::new(),
             gsm: profile.gsm,
-            tree,
+            tree: reference::tree(profile),
             agree_public,
             ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
         }
@@ -237,7 +199,7 @@ impl State {
         let mut out = Plain::new(Vec::with_capacity(size));
         out.push(FORMAT);
         put_string(&mut out, self.vault.sealed());
-        put_held(&mut out, self.held.as_ref());
+        Held::put(self.held.as_ref(), &mut out);
         out.push(u8::try_from(self.credentials.len()).unwrap_or(u8::MAX));
         for credential in &self.credentials {
             credential.put(&mut out);
@@ -288,7 +250,7 @@ impl State {
 
     fn read_current(reader: &mut Reader<'_>) -> Option<Self> {
         let vault = Vault::from_sealed(reader.string()?);
-        let held = read_held(reader)?;
+        let held = Held::read(reader)?;
         let count = reader.u8()?;
         let credentials = (0..count).map(|_| Credential::read(reader)).collect::<Option<_>>()?;
         let sqn = SqnArray::read(reader)?;
@@ -324,119 +286,4 @@ impl State {
         state.ask();
         state
     }
-}
-
-fn put_held(out: &mut Vec<u8>, held: Option<&Held>) {
-    out.push(u8::from(held.is_some()));
-    if let Some(held) = held {
-        held.put(out);
-    }
-}
-
-fn read_held(reader: &mut Reader<'_>) -> Option<Option<Held>> {
-    match reader.u8()? {
-        0 => Some(None),
-        _ => Held::read(reader).map(Some),
-    }
-}
-
-impl Change {
-    /// Whether something that opened the vault before opens it no more.
-    pub(crate) const fn ends_a_secret(&self) -> bool {
-        matches!(self, Self::Code(..) | Self::Held(None))
-    }
-
-    /// Several changes as one record.
-    pub(crate) fn record(changes: &[Self]) -> Plain {
-        let mut out = Plain::new(Vec::with_capacity(320));
-        for change in changes {
-            match change {
-                Self::Tries(which, left) => {
-                    out.push(1);
-                    out.extend_from_slice(&which.octets());
-                    out.push(*left);
-                }
-                Self::Code(which, check) => {
-                    out.push(2);
-                    out.extend_from_slice(&which.octets());
-                    check.put(&mut out);
-                }
-                Self::Asked(key, asked) => out.extend_from_slice(&[3, key.octet(), *asked as u8]),
-                Self::Sqn(sqn) => {
-                    out.push(4);
-                    out.extend_from_slice(&sqn.value().to_be_bytes());
-                }
-                Self::Write(file, offset, bytes) => {
-                    put_file(&mut out, 5, *file);
-                    out.extend_from_slice(&offset.to_be_bytes());
-                    put_string(&mut out, bytes);
-                }
-                Self::OtaTries(left) => out.extend_from_slice(&[6, *left]),
-                Self::OtaCounter(counter) => {
-                    out.push(7);
-                    out.extend_from_slice(&counter.to_be_bytes());
-                }
-                Self::Push(file, record) => {
-                    put_file(&mut out, 8, *file);
-                    put_string(&mut out, record);
-                }
-                Self::Replace(file, content) => {
-                    put_file(&mut out, 9, *file);
-                    pack(&mut out, content);
-                }
-                Self::Allow(file, most) => {
-                    put_file(&mut out, 10, *file);
-                    out.extend_from_slice(&most.to_be_bytes());
-                }
-                Self::Life(file, life) => {
-                    put_file(&mut out, 11, *file);
-                    out.push(*life as u8);
-                }
-                Self::Create(file) => {
-                    out.push(12);
-                    file.put(&mut out);
-                }
-                Self::Delete(file) => put_file(&mut out, 13, *file),
-                Self::Held(held) => {
-                    out.push(14);
-                    put_held(&mut out, held.as_ref());
-                }
-            }
-        }
-        out
-    }
-
-    fn read_all(record: &[u8]) -> Option<Vec<Self>> {
-        let mut reader = Reader(record);
-        let mut out = Vec::new();
-        while !reader.is_empty() {
-            out.push(Self::read(&mut reader)?);
-        }
-        Some(out)
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(match reader.u8()? {
-            1 => Self::Tries(Which::read(reader)?, reader.u8()?),
-            2 => Self::Code(Which::read(reader)?, Check::read(reader)?),
-            3 => Self::Asked(KeyRef::new(reader.u8()?)?, Asked::from_u8(reader.u8()?)?),
-            4 => Self::Sqn(Sqn::new(reader.u64()?)?),
-            5 => Self::Write(FileId(reader.u16()?), reader.u16()?, reader.string()?.to_vec()),
-            6 => Self::OtaTries(reader.u8()?),
-            7 => Self::OtaCounter(reader.u64()?),
-            8 => Self::Push(FileId(reader.u16()?), reader.string()?.to_vec()),
-            9 => Self::Replace(FileId(reader.u16()?), unpack(reader)?),
-            10 => Self::Allow(FileId(reader.u16()?), reader.u16()?),
-            11 => Self::Life(FileId(reader.u16()?), Life::from_u8(reader.u8()?)?),
-            12 => Self::Create(File::read(reader)?),
-            13 => Self::Delete(FileId(reader.u16()?)),
-            14 => Self::Held(read_held(reader)?),
-            _ => return None,
-        })
-    }
-}
-
-fn put_file(out: &mut Vec<u8>, kind: u8, file: FileId) {
-    out.push(kind);
-    out.extend_from_slice(&file.0.to_be_bytes());
 }

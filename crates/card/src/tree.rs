@@ -138,6 +138,12 @@ impl Tree {
         found.into_iter()
     }
 
+    /// Whether this is an application whose name begins so, and not terminated.
+    pub(crate) fn is_application(&self, id: FileId, begins: &[u8]) -> bool {
+        let kind = self.file(id).map(|f| &f.kind);
+        matches!(kind, Some(Kind::Application(name)) if name.starts_with(begins)) && self.usable(id)
+    }
+
     /// Where links lead; a file that is none leads to itself.
     pub(crate) fn follow(&self, id: FileId) -> FileId {
         match self.file(id).map(|f| &f.kind) {

@@ -2,7 +2,7 @@
 //! under each code that may open it.
 //!
 //! A code is thus checked by what it opens. Whoever has the whole state and the device key, and not the PIN, has to try
-//! codes: against four digits that is a delay and no more, which is why the device key is kept apart. With the PIN disabled
+//! codes: four digits are soon tried, which is why the device key is kept apart. With the PIN disabled
 //! the vault hangs on the device key alone.
 
 use crate::codec::Reader;
@@ -182,13 +182,21 @@ impl Held {
         unwrap(&self.wrapped, Self::key(pepper, &self.salt))
     }
 
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.salt);
-        out.extend_from_slice(&self.wrapped);
+    /// Appends one, or that there is none.
+    pub(crate) fn put(held: Option<&Self>, out: &mut Vec<u8>) {
+        out.push(u8::from(held.is_some()));
+        if let Some(held) = held {
+            out.extend_from_slice(&held.salt);
+            out.extend_from_slice(&held.wrapped);
+        }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { salt: reader.array()?, wrapped: reader.array()? })
+    /// What [`Held::put`] wrote.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Option<Self>> {
+        match reader.u8()? {
+            0 => Some(None),
+            _ => Some(Some(Self { salt: reader.array()?, wrapped: reader.array()? })),
+        }
     }
 
     /// For a card of the first version, whose codes wrap nothing: always the same, for its key never changes.

@@ -46,6 +46,15 @@ fn both_applications_share_one_sequence_number() {
 }
 
 #[test]
+fn what_is_the_usims_alone_is_not_answered_there() {
+    let mut terminal = Terminal::new();
+    terminal.raw(ISIM);
+    terminal.raw(&verify_apdu(PIN));
+    assert_eq!(terminal.raw(&format!("008800801110{}", "09".repeat(16))), "9864", "GSM's own authentication");
+    assert_eq!(terminal.raw("8078000100"), "6985", "GET IDENTITY");
+}
+
+#[test]
 fn a_telephone_finds_both_in_ef_dir_and_uses_them_on_two_channels() {
     let mut terminal = Terminal::new();
     terminal.raw("00a4000c022f00");

@@ -1,8 +1,7 @@
 //! Authentication and key agreement by either algorithm: what a card and its network have in common (TS 33.102 §6.3).
 
 use crate::Secret;
-use crate::milenage::{Amf, Milenage, Sqn, Vector, conceal};
-use crate::secret::same;
+use crate::milenage::{Amf, Milenage, Sqn, Vector, make_auts, open_auts};
 use crate::tuak::{Lengths, Tuak, TuakKey};
 use core::fmt;
 
@@ -71,29 +70,29 @@ impl Aka {
         }
     }
 
-    /// SQN_MS, if `auts` was made with these keys for this RAND. MAC-S is compared in constant time.
-    pub fn open_auts(&self, rand: &[u8; 16], auts: &[u8; 14]) -> Option<Sqn> {
+    fn f5_star(&self, rand: &[u8; 16]) -> [u8; 6] {
         match self {
-            Self::Milenage(milenage) => milenage.open_auts(rand, auts),
+            Self::Milenage(milenage) => milenage.f5_star(rand),
+            Self::Tuak(tuak) => tuak.f5_star(rand),
+        }
+    }
+
+    fn mac_s(&self, rand: &[u8; 16], sqn_ms: Sqn) -> [u8; 8] {
+        match self {
+            Self::Milenage(milenage) => milenage.f1_star(rand, sqn_ms, Amf::ZERO),
             Self::Tuak(tuak) => {
-                let [s0, s1, s2, s3, s4, s5, mac_s @ ..] = auts;
-                let concealed = Sqn::from_bytes([*s0, *s1, *s2, *s3, *s4, *s5]);
-                let sqn_ms = Sqn::from_bytes(conceal(concealed, tuak.f5_star(rand)));
-                let expected = tuak.f1_star(rand, sqn_ms, Amf::ZERO);
-                same(expected.first_chunk::<8>()?, mac_s).then_some(sqn_ms)
+                tuak.f1_star(rand, sqn_ms, Amf::ZERO).first_chunk().copied().unwrap_or_default()
             }
         }
     }
 
     /// AUTS = SQN_MS ⊕ AK* ‖ MAC-S, with AMF zero (TS 33.102 §6.3.3).
     pub fn auts(&self, rand: &[u8; 16], sqn_ms: Sqn) -> [u8; 14] {
-        match self {
-            Self::Milenage(milenage) => milenage.auts(rand, sqn_ms),
-            Self::Tuak(tuak) => {
-                let [s0, s1, s2, s3, s4, s5] = conceal(sqn_ms, tuak.f5_star(rand));
-                let [m0, m1, m2, m3, m4, m5, m6, m7, ..] = tuak.f1_star(rand, sqn_ms, Amf::ZERO);
-                [s0, s1, s2, s3, s4, s5, m0, m1, m2, m3, m4, m5, m6, m7]
-            }
-        }
+        make_auts(sqn_ms, self.f5_star(rand), self.mac_s(rand, sqn_ms))
+    }
+
+    /// SQN_MS, if `auts` was made with these keys for this RAND. MAC-S is compared in constant time.
+    pub fn open_auts(&self, rand: &[u8; 16], auts: &[u8; 14]) -> Option<Sqn> {
+        open_auts(auts, self.f5_star(rand), |sqn_ms| self.mac_s(rand, sqn_ms))
     }
 }

@@ -208,18 +208,32 @@ impl Milenage {
 
     /// AUTS = SQN_MS ⊕ AK* ‖ MAC-S, with AMF zero (TS 33.102 §6.3.3).
     pub fn auts(&self, rand: &[u8; 16], sqn_ms: Sqn) -> [u8; 14] {
-        let [s0, s1, s2, s3, s4, s5] = conceal(sqn_ms, self.f5_star(rand));
-        let [m0, m1, m2, m3, m4, m5, m6, m7] = self.f1_star(rand, sqn_ms, Amf::ZERO);
-        [s0, s1, s2, s3, s4, s5, m0, m1, m2, m3, m4, m5, m6, m7]
+        make_auts(sqn_ms, self.f5_star(rand), self.f1_star(rand, sqn_ms, Amf::ZERO))
     }
 
     /// SQN_MS, if `auts` was made with this K for this RAND. MAC-S is compared in constant time.
     pub fn open_auts(&self, rand: &[u8; 16], auts: &[u8; 14]) -> Option<Sqn> {
-        let [s0, s1, s2, s3, s4, s5, mac_s @ ..] = auts;
-        let concealed = Sqn::from_bytes([*s0, *s1, *s2, *s3, *s4, *s5]);
-        let sqn_ms = Sqn::from_bytes(conceal(concealed, self.f5_star(rand)));
-        crate::secret::same(&self.f1_star(rand, sqn_ms, Amf::ZERO), mac_s).then_some(sqn_ms)
+        open_auts(auts, self.f5_star(rand), |sqn_ms| self.f1_star(rand, sqn_ms, Amf::ZERO))
     }
+}
+
+/// SQN_MS ⊕ AK* ‖ MAC-S.
+pub(crate) fn make_auts(sqn_ms: Sqn, ak_star: [u8; 6], mac_s: [u8; 8]) -> [u8; 14] {
+    let [s0, s1, s2, s3, s4, s5] = conceal(sqn_ms, ak_star);
+    let [m0, m1, m2, m3, m4, m5, m6, m7] = mac_s;
+    [s0, s1, s2, s3, s4, s5, m0, m1, m2, m3, m4, m5, m6, m7]
+}
+
+/// What [`make_auts`] made, if MAC-S is what f1* gives for the SQN_MS in it.
+pub(crate) fn open_auts(
+    auts: &[u8; 14],
+    ak_star: [u8; 6],
+    f1_star: impl FnOnce(Sqn) -> [u8; 8],
+) -> Option<Sqn> {
+    let [s0, s1, s2, s3, s4, s5, mac_s @ ..] = auts;
+    let concealed = Sqn::from_bytes([*s0, *s1, *s2, *s3, *s4, *s5]);
+    let sqn_ms = Sqn::from_bytes(conceal(concealed, ak_star));
+    crate::secret::same(&f1_star(sqn_ms), mac_s).then_some(sqn_ms)
 }
 
 /// SQN ⊕ AK.

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use card::medium::{Anchor, Bank, Counter, Fault, Medium, Memory};
-use card::{Card, Code, MncLength, Profile};
+use card::{Card, Code, MncLength, Pin, Profile};
 use keys::Secret;
 use keys::aka::AkaKeys;
 use keys::milenage::{Amf, Milenage, Sqn};
@@ -309,4 +309,48 @@ impl Anchor for Mortal {
 pub fn mortal() -> (Terminal<Mortal, Mortal>, Mortal) {
     let world = Mortal::default();
     (Terminal::on(world.clone(), world.clone()), world)
+}
+
+/// VERIFY PIN of the code by this reference.
+pub fn verify_key_apdu(key: &str, digits: &str) -> String {
+    verify_apdu(digits).replacen("00200001", &format!("002000{key}"), 1)
+}
+
+/// CREATE FILE of a directory, under the rule for an operator's.
+pub fn create_dir(fid: &str) -> String {
+    format!("00e00000126210820278218302{fid}8a01058b036f0609")
+}
+
+/// A USIM in which holder and operator are known.
+pub fn administered() -> Terminal {
+    let mut terminal = Terminal::new();
+    terminal.ready();
+    assert_eq!(terminal.raw(&verify_adm_apdu(ADM)), "9000");
+    terminal
+}
+
+/// Power off and on, and the holder known again.
+pub fn reopened(terminal: Terminal) -> Terminal {
+    let (medium, anchor) = terminal.card.into_parts();
+    let mut terminal = Terminal::open(medium, anchor);
+    assert_eq!(terminal.card.lock(), None);
+    terminal.ready();
+    terminal
+}
+
+/// A card with a second and a universal PIN.
+pub fn with_codes() -> Terminal {
+    let pin = |pin, puk| Some(Pin { pin: Code::pin(pin).unwrap(), puk: Code::eight(puk).unwrap() });
+    let profile =
+        Profile { pin2: pin("5678", "56785678"), universal_pin: pin("1357", "13571357"), ..profile() };
+    let mut rng = rng(5);
+    let card =
+        Card::personalise(Memory::new(), Counter::default(), device_key(), &profile, &mut rng).unwrap();
+    Terminal { card, rng }
+}
+
+/// Power off and on.
+pub fn reopen_locked(terminal: Terminal) -> Terminal {
+    let (medium, anchor) = terminal.card.into_parts();
+    Terminal::open(medium, anchor)
 }

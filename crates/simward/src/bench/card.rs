@@ -236,10 +236,9 @@ fn idle(rng: &mut ChaCha20Rng) -> Result<Figure, BenchError> {
     let before = resident()?;
     let mut cards = Vec::with_capacity(usize::try_from(CARDS).unwrap_or_default());
     for n in 0..CARDS {
-        let profile = profile(n).map_err(io::Error::other)?;
-        let (medium, key) = (Memory::new(), Secret::new([1; 32]));
-        let card = Card::personalise_sharing(medium, Counter::default(), key, &profile, &common, rng);
-        cards.push(open(card)?);
+        let mut card = personalised(&profile(n).map_err(io::Error::other)?, rng)?;
+        card.share(&common);
+        cards.push(card);
     }
     let grown = resident()?.saturating_sub(before);
     drop(black_box(cards));

@@ -4,8 +4,8 @@ use super::folder::{DeviceKeys, Folder};
 use super::tamper::{begin_anew, is_closed};
 use super::{CardError, Found, hide, load, lock_memory, now, open, system};
 use crate::random;
-use ::card::Card;
 use ::card::medium::{Anchor, Counter, Medium, Memory};
+use ::card::{Card, Protocol};
 use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Where the virtual reader listens.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:35963")]
     vpcd: String,
+    /// Speak in blocks (T=1) in the place of octet by octet (T=0).
+    #[arg(long)]
+    t1: bool,
     /// A file that reads 1 while the case is closed, such as a GPIO's value; anything else ends the card for good. Asked ten
     /// times a second.
     #[arg(long, value_name = "FILE")]
@@ -52,8 +55,10 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
         return Err(CardError::NoProfile(state));
     }
     let keys = DeviceKeys::folder(args.device_keys.as_deref());
+    let protocol = if args.t1 { Protocol::T1 } else { Protocol::T0 };
     match open(&state, &keys, profile.as_ref(), &mut rng)? {
-        Found::Card(folder, card) => {
+        Found::Card(folder, mut card) => {
+            card.speak(protocol);
             match card.lock() {
                 Some(lock) => tracing::error!("the card is locked and answers nothing but a reset: {lock}"),
                 None => tracing::info!(state = %state.display(), "the card is open"),

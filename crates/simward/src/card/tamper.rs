@@ -1,6 +1,6 @@
 //! What ends a card on purpose: its holder's word, or a lid that opens. The keys go, for good; what is left answers a reset.
 
-use super::folder::{DeviceKeys, Folder, FolderError, Opening, Terminated};
+use super::folder::{DeviceKeys, Folder, FolderError, Opening};
 use super::{CardError, now, system};
 use crate::random;
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,40 +28,41 @@ pub(crate) struct End {
     for_good: bool,
 }
 
-/// Ends the card.
+/// Ends the card: here, or in the process that runs it, which is told once. Whoever else is at the folder is waited for.
 pub(crate) fn end(args: &End) -> Result<(), CardError> {
+    const PATIENCE: Duration = Duration::from_secs(10);
     if !Folder::exists(&args.state) {
         return Err(CardError::NoCard(args.state.clone()));
     }
     let keys = DeviceKeys::folder(args.device_keys.as_deref());
     let mut rng = random::system().map_err(system("get randomness"))?;
     let reason: String = args.reason.chars().filter(|c| !c.is_control()).take(200).collect();
-    let terminated = match Folder::open(&args.state, &keys, now(), &mut rng) {
-        Ok(Opening::Live(folder)) => folder.end(now(), &reason)?,
-        Ok(Opening::Terminated(terminated)) => terminated,
-        Err(FolderError::InUse(path)) => tell_running(&path)?,
-        Err(error) => return Err(error.into()),
+    let (start, mut told) = (Instant::now(), false);
+    let terminated = loop {
+        match Folder::open(&args.state, &keys, now(), &mut rng) {
+            Ok(Opening::Live(folder)) => break folder.end(now(), &reason)?,
+            Ok(Opening::Terminated(terminated)) => break terminated,
+            Err(FolderError::InUse(_)) if start.elapsed() < PATIENCE => {
+                if let Some(terminated) = Folder::terminated(&args.state)? {
+                    break terminated;
+                }
+                if !told {
+                    tell_running(&args.state)?;
+                    told = true;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(error.into()),
+        }
     };
     println!("{terminated}");
     Ok(())
 }
 
-/// Tells the process that runs the card, and waits until it is done.
-fn tell_running(state: &Path) -> Result<Terminated, CardError> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let pid = Folder::runner(state)?.and_then(Pid::from_raw);
-    let pid = pid.ok_or_else(|| FolderError::InUse(state.to_owned()))?;
-    kill_process(pid, Signal::USR1).map_err(|e| system("signal the process that runs the card")(e.into()))?;
-    let start = Instant::now();
-    loop {
-        if let Some(terminated) = Folder::terminated(state)? {
-            return Ok(terminated);
-        }
-        if start.elapsed() > PATIENCE {
-            return Err(FolderError::InUse(state.to_owned()).into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+/// Tells the process that runs the card.
+fn tell_running(state: &Path) -> Result<(), CardError> {
+    let Some(pid) = Folder::runner(state)?.and_then(Pid::from_raw) else { return Ok(()) };
+    kill_process(pid, Signal::USR1).map_err(|e| system("signal the process that runs the card")(e.into()))
 }
 
 /// Whether a lid's sensor still says that it is closed: the file, of a GPIO for instance, reads 1.

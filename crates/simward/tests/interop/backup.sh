@@ -9,19 +9,10 @@ set -u
 . "$(dirname "$0")/space.bash" "$1" "$2" age age-keygen script
 
 rm -rf "$work"/*
-cat >"$work/profile.toml" <<'PROFILE'
-iccid = "8986001200000000017"
-imsi = "460001234567890"
-mnc_length = 2
-k = "465b5ce8b199b49faa5f0a2ee238a6bc"
-opc = "cd63cb71954a9f4e48a5994e37a02baf"
-pin = "1234"
-puk = "12345678"
-adm1 = "87654321"
-PROFILE
+profile "$work/profile.toml"
 echo 1234 >"$work/pin"
 echo 'correct horse battery' >"$work/passphrase"
-chmod 600 "$work/profile.toml" "$work/pin" "$work/passphrase"
+chmod 600 "$work/pin" "$work/passphrase"
 
 # make NAME: a card in NAME.state that does not run.
 make() {

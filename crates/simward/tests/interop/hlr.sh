@@ -56,12 +56,13 @@ until_true hlr_answers || { fail "osmo-hlr does not answer: $(tail -n 3 hlr.log)
 vector_there() { ./gsup 127.0.0.1 "$1"; }                     # RAND AUTN RES
 gateway() { # DATAGRAM: to our authentication centre, as hostapd sends it; what comes back
     python3 -c 'import os, socket, sys
+datagram, folder = sys.argv[1:]
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind("/run/work/asker"); s.settimeout(2)
-s.sendto(sys.argv[1].encode(), "/run/work/node/gateway.sock")
+s.bind(folder + "/asker"); s.settimeout(2)
+s.sendto(datagram.encode(), folder + "/node/gateway.sock")
 try: print(s.recv(1024).decode())
 except socket.timeout: print("silence")
-finally: os.unlink("/run/work/asker")' "$1"
+finally: os.unlink(folder + "/asker")' "$1" "$work"
 }
 vector_here() { gateway "AKA-REQ-AUTH $1" | awk '/RESP/ && NF == 7 { print $3, $4, $7 } !(/RESP/ && NF == 7) { print "refused" }'; }
 answer() { "$simward" card authenticate --state "$1" --pin-file "${2:-$1}.pin" "$3" "$4" 2>&1; } # CARD PIN RAND AUTN

@@ -16,17 +16,7 @@ apdus() {
 }
 
 rm -rf "$work"/*.state "$work/device-keys" "$work/profile.toml"
-cat >"$work/profile.toml" <<'PROFILE'
-iccid = "8986001200000000017"
-imsi = "460001234567890"
-mnc_length = 2
-k = "465b5ce8b199b49faa5f0a2ee238a6bc"
-opc = "cd63cb71954a9f4e48a5994e37a02baf"
-pin = "1234"
-puk = "12345678"
-adm1 = "87654321"
-PROFILE
-chmod 600 "$work/profile.toml"
+profile "$work/profile.toml"
 
 refused "first run without a profile" "give --profile" "$simward" card --state "$work/card.state"
 
@@ -81,6 +71,17 @@ fi
 # SIGINT ends it in good order.
 if withdraw && grep -q stopped "$work/card.again.log"; then pass "SIGINT: stopped, exit code 0"
 else fail "SIGINT: $(cat "$work/card.again.log")"; fi
+
+# In blocks: the same answers, without GET RESPONSE, and a length that T=0 cannot say.
+start t1 "$simward" card --state "$work/card.state" --t1
+card=$last
+until_true has_card || fail "no card of T=1 in the reader: $(cat "$work/t1.log")"
+said=$(printf '%s\n' reset '00 A4 00 04 02 2F E2 00' '00 B0 00 00 00' '00 B0 00 00 00 00 0A' | scriptor -p T=1 2>&1)
+got=$(tr -d ' \n' <<<"$said" | tr '[:upper:]' '[:lower:]') iccid=986800210000000010f79000
+if grep -q "<ok:3b9f9681b1fe451fc7.*<62268202412183022fe2[0-9a-f]*9000:.*<$iccid:.*<$iccid:" <<<"$got"; then
+    pass "T=1: its ATR, SELECT and READ BINARY in one go, and in an extended length"
+else fail "T=1: $said"; fi
+withdraw || fail "T=1: exit code $?"
 
 # An older copy of the banks, put back, ends the card: its keys are destroyed. It still answers a reset.
 mkdir -p "$work/old" && cp "$work/card.state/bank-a" "$work/card.state/bank-b" "$work/old/"

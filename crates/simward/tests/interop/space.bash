@@ -67,6 +67,20 @@ refused() {
     else fail "$what: said $said"; fi
 }
 
+# profile FILE [K OPC PIN]: a card's profile, its owner's alone; TS 35.208's set 1 and PIN 1234 unless told.
+profile() {
+    (umask 077 && cat >"$1") <<PROFILE
+iccid = "8986001200000000017"
+imsi = "460001234567890"
+mnc_length = 2
+k = "${2:-465b5ce8b199b49faa5f0a2ee238a6bc}"
+opc = "${3:-cd63cb71954a9f4e48a5994e37a02baf}"
+pin = "${4:-1234}"
+puk = "12345678"
+adm1 = "87654321"
+PROFILE
+}
+
 # The reader: pcscd with vpcd, which has two slots; a card goes into the first.
 start_reader() {
     start pcscd pcscd --foreground

@@ -11,17 +11,7 @@ set -u
 
 mount -t proc proc /proc || { fail "no /proc of our own"; exit; }
 rm -rf "$work"/*.state "$work/device-keys" "$work/lid"
-cat >"$work/profile.toml" <<'PROFILE'
-iccid = "8986001200000000017"
-imsi = "460001234567890"
-mnc_length = 2
-k = "9a3c5e7f1b2d4c6e8f0a1b3c5d7e9f10"
-opc = "1f2e3d4c5b6a79880f1e2d3c4b5a6978"
-pin = "4829"
-puk = "12345678"
-adm1 = "87654321"
-PROFILE
-chmod 600 "$work/profile.toml"
+profile "$work/profile.toml" 9a3c5e7f1b2d4c6e8f0a1b3c5d7e9f10 1f2e3d4c5b6a79880f1e2d3c4b5a6978 4829
 
 # search PID: how many times K, OPc, the device key and the PIN's block stand in the memory of the process.
 search() {
