@@ -17,6 +17,7 @@ use super::vpcd;
 
 /// What running a card takes.
 #[derive(Debug, clap::Args)]
+#[group(skip)] // its name stands twice in a command
 pub(crate) struct Args {
     /// Folder with the card's state; made on the first run, from --profile.
     #[arg(long, value_name = "DIR", required = true)]

@@ -26,6 +26,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, ClapArgs)]
+#[group(skip)] // its name stands twice in a command
 struct Where {
     /// The number: country code first, no +.
     number: Msisdn,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A running card is ended, by its holder's word or by its lid, and the process's whole memory is searched for its keys: they
-# are found before, or the search would be worth nothing, and not after.
+# are found before, or the search would be worth nothing, and not after. Then a card on a full disk is ended.
 #
 #   tamper.sh SIMWARD FOLDER      SIMWARD: the binary; FOLDER: where it may work; kept for a look afterwards
 #
@@ -87,3 +87,14 @@ for way in word lid; do
     until_true no_card || fail "the reader still shows the card"
     refused "$way: after a restart" "TERMINATED" "$simward" card files --state "$work/$way.state"
 done
+
+full=$work/full
+mkdir -p "$full" && mount -t tmpfs -o size=256k tmpfs "$full" || { fail "no small disk"; exit; }
+"$simward" card make --state "$full/card" --profile "$work/profile.toml" >"$work/full.log" 2>&1 || fail "$(cat "$work/full.log")"
+key=$(ls -t "$work"/device-keys/*.key | head -n 1)
+[ -s "$key" ] || fail "full disk: no device key was made"
+cat /dev/zero >"$full/fill" 2>"$work/full.log"
+grep -q 'No space left' "$work/full.log" && pass "full disk: there is no room for one octet" || fail "full disk: $(cat "$work/full.log")"
+said=$("$simward" card end --state "$full/card" --for-good 2>&1)
+if grep -q 'TERMINATED' <<<"$said" && [ ! -e "$key" ]; then pass "full disk: $said"; else fail "full disk: $said"; fi
+refused "full disk: after that" "TERMINATED" "$simward" card files --state "$full/card"

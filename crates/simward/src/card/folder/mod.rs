@@ -401,10 +401,13 @@ fn migrate(
     Ok(key)
 }
 
-fn finish(mut steps: impl Iterator<Item = io::Result<()>>, path: &Path) -> Result<(), FolderError> {
-    steps.try_for_each(|step| step.map_err(io_error("destroy the keys of", path)))
+/// Takes every step, whatever became of the one before; the first that failed is why it is not done.
+fn finish(steps: impl Iterator<Item = io::Result<()>>, path: &Path) -> Result<(), FolderError> {
+    let failed = steps.filter_map(Result::err).reduce(|first, _| first);
+    failed.map_or(Ok(()), |error| Err(io_error("destroy the keys of", path)(error)))
 }
 
+/// Ends the card. A full disk has no room to say so, and needs none to destroy a key: the emptied banks make room.
 fn terminate(
     path: &Path,
     keys: &DeviceKeys,
@@ -412,8 +415,12 @@ fn terminate(
     now: UnixTime,
     what: &str,
 ) -> Result<Terminated, FolderError> {
-    finish(terminated::steps(path, keys, name, now, what), path)?;
-    terminated::read(path)?.ok_or_else(|| FolderError::Lost(path.join(terminated::NAME)))
+    let say = || terminated::say(path, now, what);
+    let said = say();
+    finish(terminated::destruction(path, keys, name), path)?;
+    let end = path.join(terminated::NAME);
+    said.or_else(|_| say()).map_err(io_error("write", &end))?;
+    terminated::read(path)?.ok_or(FolderError::Lost(end))
 }
 
 #[cfg(test)]

@@ -46,27 +46,19 @@ pub(super) fn read(state: &Path) -> Result<Option<Terminated>, FolderError> {
     Ok(Some(Terminated { state: state.to_owned(), when, what: lines.next().unwrap_or_default() }))
 }
 
-/// Ends the card, one durable step after the other as the iterator is driven. After the first it is terminated: every
-/// later opening finishes what a power cut left undone, and opens nothing.
-pub(super) fn steps<'a>(
-    state: &'a Path,
-    keys: &'a DeviceKeys,
-    name: &'a str,
-    when: UnixTime,
-    what: &'a str,
-) -> impl Iterator<Item = io::Result<()>> + 'a {
-    let said = std::iter::once_with(move || {
-        let fresh = state.join("terminated.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        writeln!(file, "{}\n{what}", Timestamp::new(when, 0))?;
-        file.sync_all()?;
-        fs::rename(&fresh, state.join(NAME))?;
-        sync_folder(state)
-    });
-    said.chain(destruction(state, keys, name))
+/// Says in the folder that the card was terminated: from here on every opening finishes what a power cut left undone,
+/// and opens nothing.
+pub(super) fn say(state: &Path, when: UnixTime, what: &str) -> io::Result<()> {
+    let fresh = state.join("terminated.new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    writeln!(file, "{}\n{what}", Timestamp::new(when, 0))?;
+    file.sync_all()?;
+    fs::rename(&fresh, state.join(NAME))?;
+    sync_folder(state)
 }
 
-/// Destroys the keys, then empties the banks; what is gone already stays so.
+/// Destroys the keys, then empties the banks, one durable step after the other as the iterator is driven; what is gone
+/// already stays so.
 pub(super) fn destruction<'a>(
     state: &'a Path,
     keys: &'a DeviceKeys,

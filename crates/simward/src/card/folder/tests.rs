@@ -398,13 +398,14 @@ fn a_cut_at_any_step_of_the_end_leaves_it_ended_or_untouched() {
         let whole = desk.files();
         let Identity::Named(name) = identity(&desk.path("card")).unwrap() else { panic!() };
         let (path, keys) = (desk.path("card"), desk.keys());
-        let steps: Vec<_> = terminated::steps(&path, &keys, &name, NOW, "a test").take(cut).collect();
-        assert!(steps.iter().all(Result::is_ok) && steps.len() == cut);
         if cut == 0 {
             assert_eq!(desk.files(), whole);
             assert_eq!(desk.guess("card"), [0x63, 0xc1]);
             continue;
         }
+        terminated::say(&path, NOW, "a test").unwrap();
+        let steps: Vec<_> = terminated::destruction(&path, &keys, &name).take(cut - 1).collect();
+        assert!(steps.iter().all(Result::is_ok) && steps.len() == cut - 1);
         assert_eq!(desk.terminated("card").what, "a test");
         let left = desk.files();
         assert!(
@@ -422,6 +423,26 @@ fn a_cut_at_any_step_of_the_end_leaves_it_ended_or_untouched() {
     let desk = Desk::used();
     fs::write(desk.path("card/terminated.new"), "2026").unwrap();
     assert_eq!(desk.guess("card"), [0x63, 0xc1]);
+}
+
+#[test]
+fn where_there_is_no_room_to_say_so_the_keys_are_destroyed_all_the_same() {
+    let desk = Desk::used();
+    let Opening::Live(folder) =
+        Folder::open(&desk.path("card"), &desk.keys(), NOW, &mut ChaCha20Rng::seed_from_u64(1)).unwrap()
+    else {
+        panic!("a card in use is live")
+    };
+    // No file can be made under this name.
+    fs::create_dir(desk.path("card/terminated.new")).unwrap();
+    let refused = folder.end(NOW, "a test").unwrap_err();
+    assert!(refused.to_string().contains("card/terminated"), "{refused}");
+    drop(folder);
+    fs::remove_dir(desk.path("card/terminated.new")).unwrap();
+    let left = desk.files();
+    assert!(left.keys().all(|p| !p.starts_with(desk.path("keys"))));
+    assert!(left[&desk.path("card/bank-a")].is_empty() && left[&desk.path("card/bank-b")].is_empty());
+    desk.refused("card", "no device key");
 }
 
 /// A folder as versions before made it: key and anchor inside, no identity.
