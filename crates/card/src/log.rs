@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 const MAGIC: [u8; 4] = *b"SWC1";
 const HEADER_BYTES: usize = 60;
 /// Octets of changes in a bank past which the next write begins a new one.
-const BANK_LIMIT: usize = 24 * 1024;
+const BANK_LIMIT: usize = 48 * 1024;
 
 /// A plain record, wiped on drop.
 pub(crate) type Plain = Zeroizing<Vec<u8>>;

@@ -206,7 +206,7 @@ fn start(folder: &Path, profile: &Profile, rng: &mut ChaCha20Rng) -> Result<Figu
         say(&mut card, apdu, rng)?;
     }
     let aka = profile.aka.keyed();
-    // As many as lie in a bank before the next begins, or a thousand.
+    // Fewer than a bank holds before the next begins.
     for seq in 1..=RECORDS {
         card.transmit(&challenge(&aka, seq), rng);
     }

@@ -1,7 +1,7 @@
 //! A card's state folder, and what is kept apart from it.
 //!
 //! ```text
-//! DIR/bank-a, bank-b     the sealed log; appended and synced, never rewritten
+//! DIR/bank-a, bank-b     the sealed log; added to and synced, never rewritten
 //! DIR/identity           which device key opens it
 //! DIR/terminated         ends the card for good
 //! DIR/lock               held while a process runs the card

@@ -296,6 +296,38 @@ fn lost_records_and_foreign_banks_and_anchors_end_the_card() {
 }
 
 #[test]
+fn a_bank_in_use_has_room_at_its_end_and_a_closed_one_has_none() {
+    let desk = Desk::used();
+    let Became::Card(mut card, folder) = desk.open("card") else { panic!("it opens") };
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    assert_eq!(card.transmit(&WRONG_PIN, &mut rng), [0x63, 0xc1]);
+    let cut = desk.files();
+    let longest = |files: &BTreeMap<PathBuf, Vec<u8>>| {
+        let banks =
+            files.iter().filter(|(path, _)| path.file_name().unwrap().to_str().unwrap().starts_with("bank"));
+        banks.map(|(_, bytes)| bytes.len()).max().unwrap()
+    };
+    drop((card, folder));
+    let closed = desk.files();
+    assert!(longest(&cut) > longest(&closed) + 10_000);
+    let ends_with =
+        |files: &BTreeMap<PathBuf, Vec<u8>>| files.values().any(|bytes| bytes.ends_with(&[0; 10_000]));
+    assert!(ends_with(&cut) && !ends_with(&closed));
+    // As a power cut leaves it, and with something in the room.
+    for torn in [&[][..], &[0, 60, 1, 2, 3]] {
+        desk.put_back(&cut);
+        for path in cut.keys().filter(|path| path.to_str().unwrap().contains("bank-")) {
+            let mut bytes = cut[path].clone();
+            if let Some(end) = bytes.iter().rposition(|octet| *octet != 0) {
+                bytes[end + 1..end + 1 + torn.len()].copy_from_slice(torn);
+                fs::write(path, bytes).unwrap();
+            }
+        }
+        assert_eq!(desk.guess("card"), [0x63, 0xc0]);
+    }
+}
+
+#[test]
 fn a_torn_tail_is_a_power_cut_and_ends_nothing() {
     let desk = Desk::used();
     let bank = ["card/bank-a", "card/bank-b"]
