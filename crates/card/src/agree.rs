@@ -27,7 +27,7 @@ pub(crate) fn public_key<M, A>(command: &Command<'_>, live: &Live<M, A>) -> Resu
     if command.data != CONFIDENTIALITY {
         return Err(Status::REFERENCE_NOT_FOUND);
     }
-    let key = live.state.agree_public.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
+    let key = live.state.extras.agree_public.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?;
     Ok(Answer::Held(tlv(PUBLIC_KEY, &tlv(POINT, key))))
 }
 

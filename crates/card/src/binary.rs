@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::change::Change;
-use crate::current::open;
+use crate::current::{granted, open};
 use crate::file::{FileId, Structure};
 use crate::rule::Operation;
 use crate::session::Channel;
@@ -45,6 +45,7 @@ fn place<'s>(
         _ => return Err(Status::WRONG_P1_P2),
     };
     let (id, file) = open(sfi, operation, |s| s == Structure::Transparent, state, channel)?;
+    granted(operation, id, state, channel)?;
     match file.content.get(usize::from(offset)..) {
         None | Some([]) => Err(Status::OUT_OF_RANGE),
         Some(bytes) => Ok((id, offset, bytes)),

@@ -3,7 +3,7 @@
 use crate::change::Change;
 use crate::content::read_iccid;
 use crate::dispatch::respond;
-use crate::log::{Lock, Log, Opened};
+use crate::log::{Lock, Log, Opened, Plain};
 use crate::medium::{Anchor, Fault, Medium};
 use crate::profile::Profile;
 use crate::protocol::Protocol;
@@ -16,6 +16,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use keys::Secret;
+use keys::aka::AkaKeys;
 use keys::seal::subkey;
 use rand_core::CryptoRng;
 use wire::Iccid;
@@ -27,6 +28,9 @@ pub enum OpenError {
     /// Nothing was ever personalised on this medium.
     #[error("this state holds no card yet; personalise one")]
     Empty,
+    /// The test algorithm, with an identity that is of no test network.
+    #[error("XOR keeps no secret: it is for the test network, whose identities begin with 001")]
+    TestAlgorithm,
     /// There is a card already.
     #[error("this state already holds a card; personalise a new one elsewhere")]
     NotEmpty,
@@ -56,6 +60,11 @@ impl<M: Medium, A: Anchor> Live<M, A> {
             let _ = self.log.begin_anew(&self.state.snapshot(), rng);
         }
         Ok(())
+    }
+
+    /// The newest record, read back.
+    pub(crate) fn last_record(&self) -> Result<Plain, Status> {
+        self.log.last().map_err(|Fault| Status::MEMORY_PROBLEM)
     }
 }
 
@@ -111,6 +120,9 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         profile: &Profile,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenError> {
+        if matches!(profile.aka, AkaKeys::Xor { .. }) && !profile.imsi.as_str().starts_with("001") {
+            return Err(OpenError::TestAlgorithm);
+        }
         let Opened::Empty(medium, anchor) = Log::open(medium, anchor, device_key.clone())? else {
             return Err(OpenError::NotEmpty);
         };
@@ -142,7 +154,7 @@ impl<M: Medium, A: Anchor> Card<M, A> {
         Ok(Self::with(body))
     }
 
-    const fn with(body: Body<M, A>) -> Self {
+    fn with(body: Body<M, A>) -> Self {
         Self { body, protocol: Protocol::T0, session: Session::new(), suspended: None }
     }
 
@@ -153,7 +165,7 @@ impl<M: Medium, A: Anchor> Card<M, A> {
     }
 
     /// What is left of a card whose keys its host destroyed: it answers a reset, and everything else with 6F00.
-    pub const fn terminated(medium: M, anchor: A) -> Self {
+    pub fn terminated(medium: M, anchor: A) -> Self {
         Self::with(Body::Locked(Lock::Terminated, medium, anchor))
     }
 

@@ -3,8 +3,10 @@
 use crate::codec::{Reader, pack, put_string, unpack};
 use crate::credential::{Asked, Check, Which};
 use crate::file::{File, FileId, Life};
+use crate::gba::Bootstrapped;
 use crate::key::KeyRef;
 use crate::log::Plain;
+use crate::owner_key::OwnerKey;
 use crate::vault::Held;
 use alloc::vec::Vec;
 use keys::milenage::Sqn;
@@ -37,6 +39,12 @@ pub(crate) enum Change {
     OtaTries(u8),
     /// A packet with this counter was taken.
     OtaCounter(u64),
+    /// The owner has a new key.
+    OwnerKey(OwnerKey),
+    /// A bootstrapping came to its end.
+    Bootstrapped(Bootstrapped),
+    /// An alert with this number is to go out.
+    Alert(u64),
 }
 
 impl Change {
@@ -100,6 +108,18 @@ impl Change {
                     out.push(14);
                     Held::put(held.as_ref(), &mut out);
                 }
+                Self::OwnerKey(key) => {
+                    out.push(15);
+                    key.put(&mut out);
+                }
+                Self::Bootstrapped(bootstrapped) => {
+                    out.push(16);
+                    bootstrapped.put(&mut out);
+                }
+                Self::Alert(number) => {
+                    out.push(17);
+                    out.extend_from_slice(&number.to_be_bytes());
+                }
             }
         }
         out
@@ -130,6 +150,9 @@ impl Change {
             12 => Self::Create(File::read(reader)?),
             13 => Self::Delete(FileId(reader.u16()?)),
             14 => Self::Held(Held::read(reader)?),
+            15 => Self::OwnerKey(OwnerKey::read(reader)?),
+            16 => Self::Bootstrapped(Bootstrapped::read(reader)?),
+            17 => Self::Alert(reader.u64()?),
             _ => return None,
         })
     }

@@ -1,11 +1,13 @@
 //! What is in the files of a new card: a profile's values, as each file codes them.
 
 use crate::Profile;
-use crate::reference::{DIR_RECORD, ISIM_AID, USIM_AID};
+use crate::reference::{DIR_RECORD, IOT_SAFE, ISIM_AID, PBR_RECORD, USIM_AID};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use wire::tlv::tlv;
+use wire::toolkit::tag;
 use wire::{Iccid, Imsi, Msisdn};
 
 /// What the identity is concealed by (TS 31.102 §4.4.11.8): schemes and which of the keys, then the keys by their numbers;
@@ -94,7 +96,7 @@ pub(crate) fn msisdn(msisdn: &Msisdn) -> Vec<u8> {
 }
 
 /// Services of the USIM Service Table (TS 31.102 §4.2.8): 10 short message storage, 12 short message parameters, 19
-/// service provider name, 27 GSM access, 33 (always set), 38 GSM security context, 85 EPS mobility management
+/// service provider name, 27 GSM access, 33 (always set), 38 GSM security context, 68 bootstrapping (GBA), 85 EPS mobility management
 /// information, 122 to 124 for 5G (its mobility management, its keys, a concealed identity where there are keys for one), 125,
 /// concealed by the card, 21 where there is an MSISDN, and 28, data download via SMS-PP, where there are keys for it. 1, the local phone book, would be one inside the USIM; EF.ADN under
 /// DF.TELECOM has no service here.
@@ -105,7 +107,7 @@ pub(crate) fn services(profile: &Profile) -> Vec<u8> {
     let concealed = profile.concealment.as_ref().map(|_| 124);
     let by_card = profile.concealment.as_ref().filter(|c| c.by_card).map(|_| 125);
     let some = [number, download, concealed, by_card].into_iter().flatten();
-    for service in [10usize, 12, 19, 27, 33, 38, 85, 122, 123].into_iter().chain(some) {
+    for service in [10usize, 12, 19, 27, 33, 38, 68, 85, 122, 123].into_iter().chain(some) {
         if let Some(octet) = table.get_mut((service - 1) / 8) {
             *octet |= 1 << ((service - 1) % 8);
         }
@@ -115,12 +117,57 @@ pub(crate) fn services(profile: &Profile) -> Vec<u8> {
 
 /// The application templates of EF.DIR (TS 102 221 §13.1), one to a record: AID and label.
 pub(crate) fn applications() -> Vec<u8> {
-    let template = |name: &[u8; 16], label: &[u8]| {
+    let template = |name: &[u8], label: &[u8]| {
         let mut inner = wire::tlv::tlv(0x4f, name);
         wire::tlv::put(&mut inner, 0x50, label);
         record(&wire::tlv::tlv(0x61, &inner), DIR_RECORD)
     };
-    [template(&USIM_AID, b"USIM"), template(&ISIM_AID, b"ISIM")].concat()
+    let all: [(&[u8], &[u8]); 3] = [(&USIM_AID, b"USIM"), (&ISIM_AID, b"ISIM"), (IOT_SAFE, b"IoT SAFE")];
+    all.iter().flat_map(|(name, label)| template(name, label)).collect()
+}
+
+/// EF.ALERT: how long what follows is; the operator's number (tag 06), and where a datagram goes (3E, with its port in 3C), in the
+/// toolkit's own objects (TS 102 223 §8). Room for both.
+pub(crate) fn alert(profile: &Profile) -> Vec<u8> {
+    const OCTETS: u8 = 32;
+    let mut said = Vec::new();
+    if let Some(number) = &profile.alert_number {
+        let number: Vec<u8> = core::iter::once(0x91).chain(bcd(values(number.as_str()))).collect();
+        wire::toolkit::put(&mut said, tag::ADDRESS, &number);
+    }
+    if let Some((address, port)) = profile.alert_endpoint {
+        let [high, low] = port.to_be_bytes();
+        wire::toolkit::put(&mut said, tag::OTHER_ADDRESS, &[&[0x21][..], &address].concat());
+        wire::toolkit::put(&mut said, tag::TRANSPORT_LEVEL, &[0x01, high, low]);
+    }
+    record(&[&[said.len() as u8][..], &said].concat(), OCTETS)
+}
+
+/// No extension: free, and nothing after it (TS 31.102 §4.4.2.4).
+pub(crate) fn extension() -> Vec<u8> {
+    [&[0x00][..], &[0xff; 12]].concat()
+}
+
+/// EF.PBR (TS 31.102 §4.4.2.1), one record: files whose records go with the contact's, then those that are pointed into.
+pub(crate) fn phone_book() -> Vec<u8> {
+    const BESIDE: [(u32, u16); 7] = [
+        (0xc0, 0x4f3a), // ADN
+        (0xc3, 0x4f19), // second name
+        (0xc4, 0x4f11), // additional number
+        (0xc5, 0x4f09), // control
+        (0xc6, 0x4f26), // groups
+        (0xc9, 0x4f21), // unique identifier
+        (0xca, 0x4f50), // e-mail
+    ];
+    const POINTED_INTO: [(u32, u16); 3] = [
+        (0xc2, 0x4f4a), // extensions
+        (0xc7, 0x4f4b), // what an additional number is
+        (0xc8, 0x4f4c), // a group's name
+    ];
+    let files =
+        |all: &[(u32, u16)]| all.iter().flat_map(|(tag, fid)| tlv(*tag, &fid.to_be_bytes())).collect();
+    let (beside, pointed_into): (Vec<u8>, Vec<u8>) = (files(&BESIDE), files(&POINTED_INTO));
+    record(&[tlv(0xa8, &beside), tlv(0xaa, &pointed_into)].concat(), PBR_RECORD)
 }
 
 /// The home network's domain in IMS, as it follows from an IMSI (TS 23.003 §13.2).

@@ -3,7 +3,7 @@
 use crate::administer::{create, created, delete, resize};
 use crate::agree::{agree, public_key};
 use crate::answer::Answer;
-use crate::authenticate::authenticate;
+use crate::authenticate::{authenticate, authenticate_blocks};
 use crate::binary::{read_binary, update_binary};
 use crate::card::Live;
 use crate::change::Change;
@@ -11,10 +11,10 @@ use crate::channels::{Channels, manage_channel};
 use crate::file::FileId;
 use crate::gsm;
 use crate::identity::get_identity;
+use crate::iot_safe;
 use crate::lifecycle::{live as live_on, terminate_card};
 use crate::medium::{Anchor, Medium};
 use crate::objects::{retrieve, set};
-use crate::ota::envelope;
 use crate::pin::{Recognition, pin};
 use crate::protocol::{Protocol, get_response};
 use crate::record::{increase, read_record, search_record, update_record};
@@ -22,6 +22,7 @@ use crate::select::{select, status};
 use crate::session::{Chain, Channel, Pending, Session};
 use crate::sign::sign;
 use crate::suspend::{Suspended, suspend};
+use crate::toolkit;
 use crate::vault::Secrets;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -100,9 +101,10 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
         if class.class == Class::Gsm && !out.is_empty() {
             // A SIM gives what was asked for, and that is that.
             session.pending = Pending::default();
-            return Status::OK;
+            Status::OK
+        } else {
+            status
         }
-        status
     } else {
         let mut all = Vec::new();
         match whole(command, &class, channel, &mut all) {
@@ -123,7 +125,12 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
             Err(status) => status,
         }
     };
-    if class.class == Class::Gsm { gsm::status(status, command.ins) } else { status }
+    let status = if class.class == Class::Gsm { gsm::status(status, command.ins) } else { status };
+    // What went well may be followed by something that the card wants, but for a command that has just been taken.
+    match session.toolkit.waits() {
+        Some(octets) if status == Status::OK && command.ins != Ins::FETCH => Status::proactive(octets),
+        _ => status,
+    }
 }
 
 /// Whether somebody may be recognised no more after it.
@@ -211,7 +218,9 @@ fn run<'a, M: Medium, A: Anchor>(
             session.knows_all_channels |= knows_all_channels(command.data);
             return Ok(Answer::Done);
         }
-        (Uicc, Ins::ENVELOPE) if command.cla == Cla::UICC => return envelope(command, live, session, rng),
+        (Uicc, ins) if toolkit::takes(ins) && command.cla == Cla::UICC => {
+            return toolkit::run(command, live, session, rng);
+        }
         (Uicc, Ins::SUSPEND_UICC) if command.cla == Cla::UICC => {
             return suspend(command, session, suspended, rng);
         }
@@ -219,21 +228,25 @@ fn run<'a, M: Medium, A: Anchor>(
     }
     let Session { channels, secrets, .. } = session;
     let channel = channels.get(number).ok_or(Status::CHANNEL_NOT_SUPPORTED)?;
+    if class != Class::Gsm && iot_safe::takes(command, channel, &live.state) {
+        return iot_safe::run(command, live, channel, secrets, rng);
+    }
     match class {
         Class::Gsm => match gsm::translate(command, &live.state, channel)? {
             None => gsm::run(command, live, channel, secrets),
-            Some(today) if today.ins == Ins::ENVELOPE => envelope(&today, live, session, rng),
+            Some(today) if toolkit::takes(today.ins) => toolkit::run(&today, live, session, rng),
             Some(today) if today.cla == Cla::UICC => uicc(&today, live, channel, rng),
-            Some(today) => interindustry(&today, live, channel, secrets, rng),
+            Some(today) => interindustry(&today, class, live, channel, secrets, rng),
         },
-        Interindustry => interindustry(command, live, channel, secrets, rng),
+        Interindustry => interindustry(command, class, live, channel, secrets, rng),
         Uicc => uicc(command, live, channel, rng),
     }
 }
 
-/// Classes 0X and 4X.
+/// Classes 0X and 4X, and what was class A0 before it was translated.
 fn interindustry<'a, M: Medium, A: Anchor>(
     command: &Command<'_>,
+    class: Class,
     live: &'a mut Live<M, A>,
     channel: &mut Channel,
     secrets: &mut Option<Secrets>,
@@ -250,7 +263,9 @@ fn interindustry<'a, M: Medium, A: Anchor>(
         }
         Ins::UPDATE_RECORD => {
             let (change, pointer) = update_record(command, &live.state, channel)?;
-            live.commit(&[change], rng)?;
+            let mark = if class == Class::Gsm { gsm::mark(&change, &live.state.tree) } else { None };
+            let changes: Vec<_> = core::iter::once(change).chain(mark).collect();
+            live.commit(&changes, rng)?;
             channel.record = pointer.unwrap_or(channel.record);
             Ok(Answer::Done)
         }
@@ -258,6 +273,7 @@ fn interindustry<'a, M: Medium, A: Anchor>(
             pin(command, live, &mut Recognition { channel, secrets }, rng)
         }
         Ins::AUTHENTICATE => authenticate(command, live, channel, secrets, rng),
+        Ins::AUTHENTICATE_BLOCKS => authenticate_blocks(command, live, channel, secrets, rng),
         Ins::GET_CHALLENGE => challenge(command, rng),
         Ins::PERFORM_SECURITY_OPERATION => match (command.p1, command.p2) {
             (0x9e, 0x9a) => sign(command, live, channel, secrets),
@@ -307,8 +323,6 @@ fn uicc<M: Medium, A: Anchor>(
             let changes = resize(command, &live.state, channel)?;
             live.commit(&changes, rng).map(|()| Answer::Done)
         }
-        // What the terminal's toolkit can do changes nothing here: there is none on this side.
-        Ins::TERMINAL_PROFILE => Ok(Answer::Done),
         _ => Err(Status::INS_NOT_SUPPORTED),
     }
 }

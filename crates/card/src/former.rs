@@ -11,7 +11,7 @@ use crate::key::KeyRef;
 use crate::ota::Ota;
 use crate::reference;
 use crate::sqn::SqnArray;
-use crate::state::State;
+use crate::state::{Extras, State};
 use crate::tree::Tree;
 use crate::vault::{Held, Secrets, Vault};
 use alloc::vec::Vec;
@@ -88,9 +88,17 @@ pub(crate) fn state(reader: &mut Reader<'_>, pepper: &Secret<[u8; 32]>) -> Optio
     // The same at every opening, until the card is written in today's form: one key, one plaintext.
     let key = subkey(pepper, b"", b"simward.card.former.1");
     let agree_public = agree_key.as_ref().map(AgreeKey::public);
-    let vault = Vault::seal(&Secrets::new(aka, card_key, agree_key), &key);
+    let vault = Vault::seal(&Secrets::new(key.clone(), aka, card_key, agree_key));
     let held = Some(Held::former(pepper, &key));
-    Some(State::from_parts(vault, held, credentials, sqn, true, tree(&files), agree_public, ota))
+    Some(State::from_parts(
+        vault,
+        held,
+        credentials,
+        sqn,
+        true,
+        tree(&files),
+        Extras { agree_public, ota, ..Extras::default() },
+    ))
 }
 
 /// Its three codes, as they stood in a snapshot.

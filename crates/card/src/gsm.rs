@@ -5,14 +5,17 @@
 
 use crate::answer::Answer;
 use crate::card::Live;
+use crate::change::Change;
 use crate::credential::{Asked, Which};
 use crate::file::{FileId, Kind, Life, Structure};
 use crate::key::{KeyRef, KeySet};
 use crate::record::seek;
+use crate::reference::{ADN, PBC};
 use crate::rule::{Condition, Operation};
 use crate::select::by_fid;
 use crate::session::{Channel, Chosen, secrets};
 use crate::state::State;
+use crate::tree::Tree;
 use crate::vault::Secrets;
 use alloc::vec::Vec;
 use keys::milenage::{Amf, Sqn, gsm};
@@ -87,7 +90,7 @@ pub(crate) fn translate<'c>(
         Ins::DEACTIVATE_FILE if life == Some(Life::Deactivated) => return Err(Status::INVALIDATED),
         Ins::ACTIVATE_FILE if life == Some(Life::Activated) => return Err(Status::INVALIDATED),
         Ins::DEACTIVATE_FILE | Ins::ACTIVATE_FILE => {}
-        Ins::TERMINAL_PROFILE | Ins::ENVELOPE => today.cla = Cla::UICC,
+        Ins::TERMINAL_PROFILE | Ins::ENVELOPE | Ins::FETCH | Ins::TERMINAL_RESPONSE => today.cla = Cla::UICC,
         _ => return Err(Status::INS_NOT_SUPPORTED),
     }
     Ok(Some(today))
@@ -115,6 +118,21 @@ pub(crate) fn run<M, A>(
         Ins::SEARCH_RECORD => seek(command, state, channel),
         _ => run_algorithm(command, live, channel, open),
     }
+}
+
+/// A contact that is changed in the words of GSM, whose terminals know nothing of what else belongs to it: its control record says
+/// so (TS 31.102 §4.4.2.5).
+pub(crate) fn mark(change: &Change, tree: &Tree) -> Option<Change> {
+    const CHANGED: u8 = 0x01;
+    const PBC_RECORD: u16 = 2;
+    let Change::Write(file, offset, _) = change else { return None };
+    if tree.at(None, &ADN) != Some(*file) {
+        return None;
+    }
+    let record = u16::from(tree.file(*file)?.structure()?.record()?);
+    let (pbc, place) = (tree.at(None, &PBC)?, offset.checked_div(record)?.checked_mul(PBC_RECORD)?);
+    let control = *tree.file(pbc)?.content.get(usize::from(place))?;
+    Some(Change::Write(pbc, place, Vec::from([control | CHANGED])))
 }
 
 /// SELECT: what the SIM says of the file waits.

@@ -66,6 +66,11 @@ impl KeySet {
         Self(self.0 | other.0)
     }
 
+    /// Those in both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     pub(crate) const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }

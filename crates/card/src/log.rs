@@ -101,10 +101,13 @@ struct Current {
     records: u64,
     /// Octets in it.
     octets: usize,
-    /// Octets of its snapshot.
+    /// The number of its snapshot, and that one's octets.
+    first: u64,
     snapshot: usize,
     /// Tag of its last record.
     last_tag: [u8; TAG_BYTES],
+    /// Octets of its last record, and the tag before that.
+    last: (usize, [u8; TAG_BYTES]),
 }
 
 /// The log, open for writing.
@@ -153,26 +156,29 @@ impl Current {
         SealKey::derive(device_key, salt, b"simward.card.bank.1")
     }
 
-    fn nonce(&self) -> [u8; NONCE_BYTES] {
+    /// Of the record with so many before it in the bank.
+    fn nonce(place: u64) -> [u8; NONCE_BYTES] {
         let mut nonce = [0; NONCE_BYTES];
-        for (to, from) in nonce.iter_mut().rev().zip(self.records.to_be_bytes().iter().rev()) {
+        for (to, from) in nonce.iter_mut().rev().zip(place.to_be_bytes().iter().rev()) {
             *to = *from;
         }
         nonce
     }
 
-    fn place(&self, number: u64) -> Vec<u8> {
+    /// Where a record stands: the bank, so many before it, its number, the tag before it.
+    fn place(&self, records: u64, number: u64, before: &[u8; TAG_BYTES]) -> Vec<u8> {
         let mut place = Vec::from(&b"simward.card.log.1\0"[..]);
         place.extend_from_slice(&self.header);
-        place.extend_from_slice(&self.records.to_be_bytes());
+        place.extend_from_slice(&records.to_be_bytes());
         place.extend_from_slice(&number.to_be_bytes());
-        place.extend_from_slice(&self.last_tag);
+        place.extend_from_slice(before);
         place
     }
 
     /// The next record's bytes, and its tag.
     fn seal(&self, number: u64, plain: &[u8]) -> Result<(Vec<u8>, [u8; TAG_BYTES]), Fault> {
-        let sealed = self.key.seal(&self.nonce(), &self.place(number), plain);
+        let place = self.place(self.records, number, &self.last_tag);
+        let sealed = self.key.seal(&Self::nonce(self.records), &place, plain);
         let tag = *sealed.last_chunk::<TAG_BYTES>().ok_or(Fault)?;
         let len = u16::try_from(sealed.len() + 8).map_err(|_| Fault)?;
         let mut out = Vec::with_capacity(sealed.len() + 10);
@@ -182,13 +188,25 @@ impl Current {
         Ok((out, tag))
     }
 
-    fn grew(&mut self, octets: usize, tag: [u8; TAG_BYTES]) {
+    fn grew(&mut self, number: u64, octets: usize, tag: [u8; TAG_BYTES]) {
         if self.records == 0 {
-            self.snapshot = octets;
+            (self.first, self.snapshot) = (number, octets);
         }
         self.records += 1;
         self.octets += octets;
+        self.last = (octets, self.last_tag);
         self.last_tag = tag;
+    }
+
+    /// The last record, if it stands at the end of what the bank has, with this number, which must be the next one.
+    fn last(&self, bank: &[u8], number: u64) -> Option<Plain> {
+        let (octets, before) = self.last;
+        let mut reader = Reader(bank.get(self.octets.checked_sub(octets)?..)?);
+        let (said, sealed) = reader.string()?.split_first_chunk::<8>()?;
+        let place = self.records.checked_sub(1)?;
+        let plain = self.key.open(&Self::nonce(place), &self.place(place, number, &before), sealed).ok()?;
+        let follows = self.first.checked_add(place) == Some(number);
+        (follows && u64::from_be_bytes(*said) == number).then(|| Plain::new(plain))
     }
 }
 
@@ -212,8 +230,10 @@ impl Found {
                 key: Current::key(device_key, &salt),
                 records: 0,
                 octets: HEADER_BYTES,
+                first: 0,
                 snapshot: 0,
                 last_tag: [0; TAG_BYTES],
+                last: (0, [0; TAG_BYTES]),
             },
             last: 0,
             records: Vec::new(),
@@ -230,10 +250,12 @@ impl Found {
             return None;
         }
         let tag = *sealed.last_chunk::<TAG_BYTES>()?;
-        let plain = self.current.key.open(&self.current.nonce(), &self.current.place(number), sealed).ok()?;
+        let Current { records, last_tag, .. } = &self.current;
+        let place = self.current.place(*records, number, last_tag);
+        let plain = self.current.key.open(&Current::nonce(*records), &place, sealed).ok()?;
         self.records.push(Plain::new(plain));
         self.last = number;
-        self.current.grew(record.len() + 2, tag);
+        self.current.grew(number, record.len() + 2, tag);
         Some(())
     }
 
@@ -287,8 +309,10 @@ impl<M: Medium, A: Anchor> Log<M, A> {
             key: Current::key(&device_key, &[0; 32]),
             records: 0,
             octets: 0,
+            first: 0,
             snapshot: 0,
             last_tag: [0; TAG_BYTES],
+            last: (0, [0; TAG_BYTES]),
         };
         let standing = Standing::Unsettled;
         let mut log = Self { medium, anchor, device_key, card_id, epoch: 0, current, anchored, standing };
@@ -316,9 +340,14 @@ impl<M: Medium, A: Anchor> Log<M, A> {
         self.medium.sync(self.current.bank)?;
         self.anchor.advance(number)?;
         self.anchored = number;
-        self.current.grew(record.len(), tag);
+        self.current.grew(number, record.len(), tag);
         self.standing = Standing::Settled;
         Ok(())
+    }
+
+    /// The newest record, as the medium has it now, if the anchor stands there too.
+    pub(crate) fn last(&self) -> Result<Plain, Fault> {
+        self.current.last(&self.medium.read(self.current.bank)?, self.anchor.value()?).ok_or(Fault)
     }
 
     /// Leaves the past behind: a snapshot in the other bank, and this one emptied.
@@ -345,14 +374,16 @@ impl<M: Medium, A: Anchor> Log<M, A> {
                 key: Current::key(&self.device_key, &salt),
                 records: 0,
                 octets: HEADER_BYTES,
+                first: 0,
                 snapshot: 0,
                 last_tag: [0; TAG_BYTES],
+                last: (0, [0; TAG_BYTES]),
             };
             let (record, tag) = fresh.seal(number, snapshot)?;
             self.medium.erase(bank)?;
             self.medium.append(bank, &[&fresh.header[..], &record].concat())?;
             self.medium.sync(bank)?;
-            fresh.grew(record.len(), tag);
+            fresh.grew(number, record.len(), tag);
             self.epoch = epoch;
             self.current = fresh;
             self.standing = Standing::AwaitingAnchor;

@@ -32,6 +32,7 @@ fn open<'s>(
     };
     let has_objects = |structure| matches!(structure, Structure::Objects(_));
     let (id, file) = current::open(sfi, operation, has_objects, state, channel)?;
+    current::granted(operation, id, state, channel)?;
     let Some(Structure::Objects(most)) = file.structure() else { return Err(Status::WRONG_FILE_STRUCTURE) };
     Ok((id, &file.content, most))
 }
@@ -119,7 +120,7 @@ fn tag(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Octets of an object whose beginning this is; `None` while its length is not there.
-fn expected(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn expected(bytes: &[u8]) -> Option<usize> {
     let (tag, after) = tag(bytes)?;
     let (octets, len) = match *after.first()? {
         short @ 0..=0x7f => (1, usize::from(short)),

@@ -71,18 +71,15 @@ pub(crate) struct Assembly {
     parts: Vec<Option<Vec<u8>>>,
 }
 
-/// ENVELOPE. A card without keys does not know the command.
+/// ENVELOPE (SMS-PP DOWNLOAD). A card without keys has no such function.
 pub(crate) fn envelope<M: Medium, A: Anchor>(
     command: &Command<'_>,
     live: &mut Live<M, A>,
     session: &mut Session,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer<'static>, Status> {
-    if live.state.ota.is_none() {
-        return Err(Status::INS_NOT_SUPPORTED);
-    }
-    if command.p1 != 0 || command.p2 != 0 {
-        return Err(Status::WRONG_P1_P2);
+    if live.state.extras.ota.is_none() {
+        return Err(Status::FUNCTION_NOT_SUPPORTED);
     }
     let wrong = |_| Status::WRONG_DATA;
     let message = Deliver::parse(sms_of(command.data).map_err(wrong)?).map_err(wrong)?;
@@ -161,14 +158,14 @@ fn take<M: Medium, A: Anchor>(
     live: &mut Live<M, A>,
     rng: &mut impl CryptoRng,
 ) -> Result<Option<Vec<u8>>, Status> {
-    let ota = live.state.ota.as_ref().ok_or(Status::INS_NOT_SUPPORTED)?;
+    let ota = live.state.extras.ota.as_ref().ok_or(Status::INS_NOT_SUPPORTED)?;
     if let Some(status) = refusal(packet, ota) {
         return Ok(refused(packet, status));
     }
     // A try is durable before the checksum is computed, as with a PIN.
     let before = ota.left;
     live.commit(&[Change::OtaTries(before.saturating_sub(1))], rng)?;
-    let ota = live.state.ota.as_ref().ok_or(Status::INS_NOT_SUPPORTED)?;
+    let ota = live.state.extras.ota.as_ref().ok_or(Status::INS_NOT_SUPPORTED)?;
     let Ok(opened) = ota.keys.open_command(packet) else { return Ok(None) };
     if opened.counter <= ota.counter {
         // Whoever says again what was said once gets back what it cost, and no more.
@@ -178,7 +175,7 @@ fn take<M: Medium, A: Anchor>(
     let mut changes = Vec::from([Change::OtaTries(TRIES), Change::OtaCounter(opened.counter)]);
     let (commands, status) = manage(&opened.data, &live.state, &mut changes);
     live.commit(&changes, rng)?;
-    let ota = live.state.ota.as_ref().ok_or(Status::INS_NOT_SUPPORTED)?;
+    let ota = live.state.extras.ota.as_ref().ok_or(Status::INS_NOT_SUPPORTED)?;
     let [high, low] = status.to_bytes();
     let data = Vec::from([commands, high, low]);
     let response =
@@ -207,7 +204,7 @@ fn manage(script: &[u8], state: &State, changes: &mut Vec<Change>) -> (u8, Statu
     let Some(usim) = state.tree.applications(USIM).next() else { return (0, Status::FILE_NOT_FOUND) };
     channel.begin(usim);
     channel.enter(usim);
-    channel.verified(KeyRef::ADM1, true);
+    channel.recognise(KeyRef::ADM1);
     let (mut rest, mut commands, mut status) = (script, 0u8, Status::WRONG_LENGTH);
     while !rest.is_empty() {
         commands = commands.saturating_add(1);

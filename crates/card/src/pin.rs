@@ -1,6 +1,7 @@
 //! VERIFY, CHANGE, DISABLE, ENABLE and UNBLOCK PIN (TS 102 221 §11.1.9 to §11.1.13).
 //!
-//! Every code presented goes through [`present`]: a try is spent in the store, then the code is compared.
+//! Every code presented goes through [`present`]: a try is spent in the store, then the code is compared. Either is asked twice, so
+//! that a processor that is made to leave out one instruction gives nothing away.
 
 use crate::Code;
 use crate::answer::Answer;
@@ -12,6 +13,7 @@ use crate::medium::{Anchor, Medium};
 use crate::session::Channel;
 use crate::vault::{Held, Secrets, VaultKey};
 use alloc::vec::Vec;
+use core::hint::black_box;
 use keys::Secret;
 use rand_core::CryptoRng;
 use wire::apdu::{Command, Ins, Status};
@@ -37,6 +39,9 @@ pub(crate) fn pin<M: Medium, A: Anchor>(
     };
     let key = KeyRef::new(command.p2).ok_or(Status::REFERENCE_NOT_FOUND)?;
     let credential = *live.state.credential(key).ok_or(Status::REFERENCE_NOT_FOUND)?;
+    if black_box(credential.key) != key {
+        return Err(Status::TECHNICAL_PROBLEM);
+    }
     let holders = !key.is_administrative();
     match command.ins {
         Ins::VERIFY_PIN => verify(command, &credential, live, who, rng),
@@ -63,24 +68,60 @@ fn present<M: Medium, A: Anchor, R: CryptoRng>(
     who: &mut Recognition<'_>,
     rng: &mut R,
 ) -> Result<(), Status> {
+    let before = tries(black_box(which), black_box(live))?;
     let kept = *live.state.kept(which).ok_or(Status::REFERENCE_NOT_FOUND)?;
     let left = kept.left.checked_sub(1).ok_or(Status::BLOCKED)?;
-    who.channel.verified(which.key(), false);
+    who.channel.forget(which.key());
     live.commit(&[Change::Tries(which, left)], rng)?;
-    let opened = match kept.check.present(&live.pepper, which, code) {
-        Presented::Wrong => return Err(Status::tries(left)),
-        Presented::Right if Credential::opens_vault(which.key()) => live.state.held(&live.pepper),
-        Presented::Right => None,
-        Presented::Opens(key) => Some(key),
-    };
+    is_spent(black_box(which), black_box(before), black_box(live))?;
+    let opened = compare(&kept.check, which, code, live).ok_or(Status::tries(left))?;
+    compare(black_box(&kept.check), black_box(which), black_box(code), black_box(live))
+        .ok_or(Status::tries(left))?;
     let mut changes = success(opened.as_ref(), &live.pepper, rng);
     changes.push(Change::Tries(which, which.max_tries()));
     live.commit(&changes, rng)?;
     if let Some(key) = opened {
-        *who.secrets = live.state.open(&key);
+        *who.secrets = Some(live.state.open(&key).ok_or(Status::TECHNICAL_PROBLEM)?);
     }
-    who.channel.verified(which.key(), true);
+    who.channel.recognise(which.key());
     Ok(())
+}
+
+/// Tries that are left.
+#[inline(never)]
+fn tries<M, A>(which: Which, live: &Live<M, A>) -> Result<u8, Status> {
+    live.state.kept(which).map(|kept| kept.left).ok_or(Status::REFERENCE_NOT_FOUND)
+}
+
+/// Whether the medium itself says that fewer tries are left than there were.
+#[inline(never)]
+fn is_spent<M: Medium, A: Anchor>(which: Which, before: u8, live: &Live<M, A>) -> Result<(), Status> {
+    let last = live.last_record()?;
+    let spent = match Change::read_all(&last).as_deref() {
+        Some([Change::Tries(spent, left)]) => *spent == which && *left < before,
+        _ => false,
+    };
+    if spent && live.state.kept(which).is_some_and(|kept| kept.left < before) {
+        Ok(())
+    } else {
+        Err(Status::MEMORY_PROBLEM)
+    }
+}
+
+/// What the right code opens, if anything; `None` of a wrong one.
+#[inline(never)]
+fn compare<M: Medium, A: Anchor>(
+    check: &Check,
+    which: Which,
+    code: &Code,
+    live: &Live<M, A>,
+) -> Option<Option<VaultKey>> {
+    match check.present(&live.pepper, which, code) {
+        Presented::Wrong => None,
+        Presented::Right if Credential::opens_vault(which.key()) => Some(live.state.held(&live.pepper)),
+        Presented::Right => Some(None),
+        Presented::Opens(key) => Some(Some(key)),
+    }
 }
 
 /// Nothing but the tries.

@@ -91,6 +91,10 @@ pub struct Profile {
     pub gsm: bool,
     /// The card's own signing key, a scalar of P-256: its public half stands in the deed.
     pub card_key: Option<Secret<[u8; 32]>>,
+    /// The operator's number that an alert from the card's menu goes to.
+    pub alert_number: Option<Msisdn>,
+    /// The same over the packet network: an address and a port of UDP. Taken before the number where the telephone can.
+    pub alert_endpoint: Option<([u8; 4], u16)>,
     /// Keys of remote management over short messages; without them the card has none.
     pub ota: Option<OtaKeys>,
 }

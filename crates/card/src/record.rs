@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::change::Change;
-use crate::current::open;
+use crate::current::{granted, open};
 use crate::file::{File, FileId, Structure};
 use crate::rule::Operation;
 use crate::session::Channel;
@@ -27,6 +27,7 @@ impl<'s> Records<'s> {
     ) -> Result<Self, Status> {
         let has_records = |structure: Structure| structure.record().is_some_and(|len| len > 0);
         let (id, file) = open(sfi, operation, has_records, state, channel)?;
+        granted(operation, id, state, channel)?;
         Self::of(id, file).ok_or(Status::WRONG_FILE_STRUCTURE)
     }
 

@@ -5,8 +5,8 @@
 
 use crate::Profile;
 use crate::content::{
-    access_class, applications, iccid, impi, impu, ims_domain, imsi, msisdn, no_keys, record,
-    routing_indicator, services, sim_services, suci_calc_info,
+    access_class, alert, applications, extension, iccid, impi, impu, ims_domain, imsi, msisdn, no_keys,
+    phone_book, record, routing_indicator, services, sim_services, suci_calc_info,
 };
 use crate::file::{File, FileId, Kind, RuleRef, Structure};
 use crate::tree::Tree;
@@ -19,11 +19,18 @@ pub(crate) const USIM_AID: [u8; 16] =
 /// That of the ISIM.
 pub(crate) const ISIM_AID: [u8; 16] =
     [0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x04, 0xff, 0xff, 0xff, 0xff, 0x89, 0x07, 0x09, 0x00, 0x00];
-/// What every USIM's name begins with.
+/// That of the application of keys (GSMA IoT.05), as clients name it.
+pub(crate) const IOT_SAFE: &[u8] = &[0xa0, 0x00, 0x00, 0x05, 0x59, 0x00, 0x10];
+/// What every USIM's and every ISIM's name begins with.
 pub(crate) const USIM: &[u8] = USIM_AID.split_at(7).0;
+pub(crate) const ISIM: &[u8] = ISIM_AID.split_at(7).0;
 
 /// EF.ICCID under the MF.
 pub(crate) const ICCID: u16 = 0x2fe2;
+/// EF.DEED, EF.ALERT and EF.SEEN, which are ours.
+pub(crate) const DEED: [u16; 1] = [0x2f1d];
+pub(crate) const ALERT: [u16; 1] = [0x2f1e];
+pub(crate) const SEEN: [u16; 1] = [0x2f1f];
 /// EF.IMSI and EF.AD of the USIM.
 pub(crate) const IMSI: u16 = 0x6f07;
 pub(crate) const AD: u16 = 0x6fad;
@@ -33,6 +40,12 @@ pub(crate) const SUCI_CALC_INFO: [u16; 2] = [0x5fd0, 0x4f01];
 /// EF.SPN and EF.HPPLMN of the USIM: what the operator may write from afar.
 pub(crate) const SPN: u16 = 0x6f46;
 pub(crate) const HPPLMN: u16 = 0x6f31;
+/// EF.GBABP and EF.GBANL of the USIM (TS 31.102 §4.2.79, §4.2.83).
+pub(crate) const GBA_BOOTSTRAPPED: [u16; 1] = [0x6fd6];
+pub(crate) const GBA_NAF_LIST: [u16; 1] = [0x6fda];
+/// The contacts, and which of them a terminal of GSM has changed.
+pub(crate) const ADN: [u16; 2] = [0x7f10, 0x6f3a];
+pub(crate) const PBC: [u16; 3] = [0x7f10, 0x5f3a, 0x4f09];
 
 /// A directory of the profile; the discriminant is its number on the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +57,15 @@ enum Dir {
     GsmAccess = 4,
     Isim = 5,
     FiveGs = 6,
+    PhoneBook = 7,
+    /// The application of keys. It has no files.
+    IotSafe = 8,
     /// Only of a card that conceals the identity itself.
-    Saip = 7,
+    Saip = 9,
 }
 
 impl Dir {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Mf,
         Self::Telecom,
         Self::Gsm,
@@ -57,6 +73,8 @@ impl Dir {
         Self::GsmAccess,
         Self::Isim,
         Self::FiveGs,
+        Self::PhoneBook,
+        Self::IotSafe,
         Self::Saip,
     ];
 
@@ -70,16 +88,18 @@ impl Dir {
             Self::Mf => 0x3f00,
             Self::Telecom => 0x7f10,
             Self::Gsm => 0x7f20,
-            Self::Usim | Self::Isim => 0x7fff,
+            Self::Usim | Self::Isim | Self::IotSafe => 0x7fff,
             Self::GsmAccess => 0x5f3b,
             Self::FiveGs => 0x5fc0,
+            Self::PhoneBook => 0x5f3a,
             Self::Saip => 0x5fd0,
         }
     }
 
     const fn parent(self) -> Self {
         match self {
-            Self::Mf | Self::Telecom | Self::Gsm | Self::Usim | Self::Isim => Self::Mf,
+            Self::Mf | Self::Telecom | Self::Gsm | Self::Usim | Self::Isim | Self::IotSafe => Self::Mf,
+            Self::PhoneBook => Self::Telecom,
             Self::GsmAccess | Self::FiveGs | Self::Saip => Self::Usim,
         }
     }
@@ -87,7 +107,7 @@ impl Dir {
     /// The EF.ARR that the rules of its files are in: its own or that of a directory above it.
     const fn arr(self) -> u16 {
         match self {
-            Self::Mf | Self::Telecom | Self::Gsm => 0x2f06,
+            Self::Mf | Self::Telecom | Self::Gsm | Self::PhoneBook | Self::IotSafe => 0x2f06,
             Self::Usim | Self::GsmAccess | Self::Isim | Self::FiveGs | Self::Saip => 0x6f06,
         }
     }
@@ -96,6 +116,7 @@ impl Dir {
         let kind = match self {
             Self::Usim => Kind::Application(USIM_AID.to_vec()),
             Self::Isim => Kind::Application(ISIM_AID.to_vec()),
+            Self::IotSafe => Kind::Application(IOT_SAFE.to_vec()),
             _ => Kind::Dir,
         };
         let rule = Rule::Directory.in_arr(self.parent().arr());
@@ -198,6 +219,16 @@ pub(crate) const MSISDN_RECORD: u8 = 28;
 /// 20 octets of name (TS 51.011 §10.5.1: X + 14).
 const ADN_RECORD: u8 = 34;
 const ADN_RECORDS: usize = 50;
+/// Four groups a contact is in, an e-mail address of 40 octets, and so on: where each stands.
+pub(crate) const PBR_RECORD: u8 = 48;
+/// A challenge, a transaction's name of 64 octets, a lifetime of 10, and their lengths.
+const GBA_OCTETS: usize = 93;
+/// A service's name and a transaction's.
+const GBA_RECORD: u8 = 140;
+const GBA_RECORDS: usize = 5;
+/// What was seen, how long what was said of it is, and that.
+const SEEN_RECORD: u8 = 24;
+const SEEN_RECORDS: usize = 10;
 const SMS_RECORD: u8 = 176;
 const SMS_RECORDS: usize = 20;
 /// 12 octets of name (TS 31.102 §4.2.27: 28 + Y).
@@ -205,7 +236,8 @@ const SMSP_RECORD: u8 = 40;
 
 macro_rules! files {
     ($($dir:ident $fid:literal $sfi:literal $structure:expr, $rule:ident, $content:expr;)*) => {
-        /// Every EF that is not another's. EF.DEED is ours: 2F1D, an identifier that no standard gives a file under the MF.
+        /// Every EF that is not another's. Ours are 2F1D to 2F1F, identifiers that no standard gives files under the MF: EF.DEED;
+        /// EF.ALERT, where an alert goes; EF.SEEN, what the card saw of the telephone and the network.
         const FILES: &[Entry] = &[$(
             Entry {
                 dir: Dir::$dir, fid: $fid, sfi: $sfi, structure: $structure, rule: Rule::$rule, content: $content,
@@ -223,6 +255,8 @@ files! {
     Mf 0x2f05 0x05 Transparent,           AlwaysPin,   |_| Some(b"enzh".to_vec());
     Mf 0x2f06 0x06 Linear(ARR_RECORD),    AlwaysNever, |_| Some(rules());
     Mf 0x2f1d 0x00 Transparent,           PinAdm,      |p| Some(p.deed_id?.to_vec());
+    Mf 0x2f1e 0x00 Transparent,           PinAdm,      |p| Some(alert(p));
+    Mf 0x2f1f 0x00 Structure::Cyclic(SEEN_RECORD), PinAdm, |_| Some(vec![0xff; usize::from(SEEN_RECORD) * SEEN_RECORDS]);
     // TS 31.102 §4.2, short identifiers of Annex H. Languages.
     Usim 0x6f05 0x02 Transparent,         AlwaysPin,   |_| Some(b"enzh".to_vec());
     Usim 0x6f06 0x17 Linear(ARR_RECORD),  AlwaysNever, |_| Some(rules());
@@ -254,6 +288,9 @@ files! {
     Usim 0x6f43 0x00 Transparent,         PinPin,      |_| Some(vec![0xff, 0xff]);
     // The registered network's name is shown too; the operator's, in 16 octets (TS 31.102 §4.2.12).
     Usim 0x6f46 0x00 Transparent,         AlwaysAdm,   |_| Some([&[0x01][..], &record(b"Simward", 16)].concat());
+    // TS 31.102 §4.2.79, §4.2.83: no challenge, no transaction, no lifetime; services that keys were made for.
+    Usim 0x6fd6 0x00 Transparent,         PinPin,      |_| Some(vec![0; GBA_OCTETS]);
+    Usim 0x6fda 0x00 Linear(GBA_RECORD),  PinAdm,      |_| Some(vec![0xff; usize::from(GBA_RECORD) * GBA_RECORDS]);
     // TS 31.102 §4.4.3. Kc and the key's number: none.
     GsmAccess 0x4f20 0x01 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
     GsmAccess 0x4f52 0x02 Transparent,    PinPin,      |_| Some([&[0xff; 8][..], &[0x07]].concat());
@@ -276,6 +313,20 @@ files! {
     Saip   0x4f01 0x01 Transparent,       AdmAdm,      |p| suci_calc_info(p, true);
     // TS 51.011 §10.5.
     Telecom 0x6f3a 0x00 Linear(ADN_RECORD), PinPin,    |_| Some(vec![0xff; usize::from(ADN_RECORD) * ADN_RECORDS]);
+    Telecom 0x6f4a 0x00 Linear(13),       PinPin,      |_| Some(extension().repeat(10));
+    // TS 31.102 §4.4.2. All that belongs to an entry stands in the record of its number (type 1).
+    PhoneBook 0x4f30 0x00 Linear(PBR_RECORD), PinAdm,  |_| Some(phone_book());
+    PhoneBook 0x4f09 0x00 Linear(2),      PinPin,      |_| Some(vec![0; 2 * ADN_RECORDS]);
+    PhoneBook 0x4f11 0x00 Linear(15),     PinPin,      |_| Some(vec![0xff; 15 * ADN_RECORDS]);
+    PhoneBook 0x4f19 0x00 Linear(20),     PinPin,      |_| Some(vec![0xff; 20 * ADN_RECORDS]);
+    PhoneBook 0x4f21 0x00 Linear(2),      PinPin,      |_| Some(vec![0; 2 * ADN_RECORDS]);
+    PhoneBook 0x4f22 0x00 Transparent,    PinPin,      |_| Some(vec![0; 4]);
+    PhoneBook 0x4f23 0x00 Transparent,    PinPin,      |_| Some(vec![0; 2]);
+    PhoneBook 0x4f24 0x00 Transparent,    PinPin,      |_| Some(vec![0; 2]);
+    PhoneBook 0x4f26 0x00 Linear(4),      PinPin,      |_| Some(vec![0; 4 * ADN_RECORDS]);
+    PhoneBook 0x4f4b 0x00 Linear(16),     PinPin,      |_| Some(vec![0xff; 16 * 4]);
+    PhoneBook 0x4f4c 0x00 Linear(20),     PinPin,      |_| Some(vec![0xff; 20 * 8]);
+    PhoneBook 0x4f50 0x00 Linear(40),     PinPin,      |_| Some(vec![0xff; 40 * ADN_RECORDS]);
     // TS 51.011 §10.3: the language preference, English; the SIM service table; phase 2+.
     Gsm 0x6f05 0x00 Transparent,          AlwaysPin,   |_| Some(vec![0x01]);
     Gsm 0x6f38 0x00 Transparent,          PinAdm,      |p| Some(sim_services(p));
@@ -294,6 +345,8 @@ const LINKS: &[(Dir, u16, Dir, u16)] = &[
     (Dir::Gsm, 0x6f7b, Dir::Usim, 0x6f7b),
     (Dir::Gsm, 0x6f7e, Dir::Usim, 0x6f7e),
     (Dir::Gsm, 0x6fad, Dir::Usim, 0x6fad),
+    (Dir::PhoneBook, 0x4f3a, Dir::Telecom, 0x6f3a),
+    (Dir::PhoneBook, 0x4f4a, Dir::Telecom, 0x6f4a),
     (Dir::Telecom, 0x6f3c, Dir::Usim, 0x6f3c),
     (Dir::Telecom, 0x6f40, Dir::Usim, 0x6f40),
     (Dir::Telecom, 0x6f42, Dir::Usim, 0x6f42),
@@ -331,6 +384,8 @@ pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree 
     files.extend(FILES.iter().filter_map(|e| {
         let content = match e.dir {
             Dir::Mf | Dir::Usim => content(e.dir == Dir::Usim, &[e.fid]),
+            // Nor these.
+            Dir::PhoneBook | Dir::IotSafe => None,
             // It had none.
             Dir::Isim => None,
             Dir::Telecom | Dir::Gsm => content(false, &[e.dir.fid(), e.fid]),
@@ -343,7 +398,7 @@ pub(crate) fn former(content: impl Fn(bool, &[u16]) -> Option<Vec<u8>>) -> Tree 
         Some(File::new(e.dir.id(), e.fid, e.sfi, Kind::Ef(structure), e.rule.in_arr(e.dir.arr()), content))
     }));
     let mut tree = Tree::new(files);
-    for dir in [Dir::Telecom, Dir::Gsm, Dir::Isim, Dir::FiveGs, Dir::Saip] {
+    for dir in [Dir::PhoneBook, Dir::Telecom, Dir::Gsm, Dir::Isim, Dir::FiveGs, Dir::IotSafe, Dir::Saip] {
         if tree.children(dir.id()).next().is_none() {
             tree.delete(dir.id());
         }

@@ -1,12 +1,15 @@
 //! What a card knows only while it has power: where each logical channel stands, and whom it has recognised.
 
+use crate::authenticate::Blocks;
 use crate::card::Live;
 use crate::channels::Channels;
 use crate::file::FileId;
+use crate::iot_safe::OnChannel;
 use crate::key::{KeyRef, KeySet};
 use crate::ota::Assembly;
 use crate::rule::{Condition, Operation};
 use crate::state::State;
+use crate::toolkit::Toolkit;
 use crate::vault::Secrets;
 use alloc::vec::Vec;
 use wire::apdu::Status;
@@ -43,6 +46,10 @@ pub(crate) struct Channel {
     pub(crate) transfer: Option<Transfer>,
     /// A command of which only the beginning has come.
     pub(crate) chain: Option<Chain>,
+    /// AUTHENTICATE, block by block.
+    pub(crate) blocks: Option<Blocks>,
+    /// What the application of keys knows here.
+    pub(crate) safe: OnChannel,
     shown: KeySet,
 }
 
@@ -56,13 +63,15 @@ impl Channel {
             application: None,
             transfer: None,
             chain: None,
+            blocks: None,
+            safe: None,
             shown: KeySet::EMPTY,
         }
     }
 
     /// One that begins where this one stands, with nothing under way.
     pub(crate) fn another(&self) -> Self {
-        Self { transfer: None, chain: None, ..self.clone() }
+        Self { transfer: None, chain: None, blocks: None, safe: None, ..self.clone() }
     }
 
     pub(crate) fn enter(&mut self, dir: FileId) {
@@ -82,6 +91,7 @@ impl Channel {
     pub(crate) fn begin(&mut self, application: FileId) {
         if self.application != Some(application) {
             self.shown = self.shown.global();
+            (self.blocks, self.safe) = (None, None);
         }
         self.application = Some(application);
     }
@@ -94,9 +104,14 @@ impl Channel {
         *self = Self { shown: kept, ..Self::new() };
     }
 
-    pub(crate) const fn verified(&mut self, key: KeyRef, verified: bool) {
-        let key = KeySet::of(key);
-        self.shown = if verified { self.shown.with(key) } else { self.shown.without(key) };
+    /// Whoever speaks has shown this key.
+    pub(crate) const fn recognise(&mut self, key: KeyRef) {
+        self.shown = self.shown.with(KeySet::of(key));
+    }
+
+    /// And is taken for its holder no more.
+    pub(crate) const fn forget(&mut self, key: KeyRef) {
+        self.shown = self.shown.without(KeySet::of(key));
     }
 
     /// Whether whoever speaks may do what takes this.
@@ -138,16 +153,18 @@ pub(crate) struct Session {
     pub(crate) knows_all_channels: bool,
     /// Parts of a packet that goes on.
     pub(crate) assembly: Option<Assembly>,
+    pub(crate) toolkit: Toolkit,
 }
 
 impl Session {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             channels: Channels::new(),
             secrets: None,
             pending: Pending { channel: 0, data: Vec::new() },
             knows_all_channels: false,
             assembly: None,
+            toolkit: Toolkit::default(),
         }
     }
 

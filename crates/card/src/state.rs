@@ -5,14 +5,17 @@ use crate::change::Change;
 use crate::codec::{Reader, put_string};
 use crate::credential::{Asked, Check, Credential, Kept, Which};
 use crate::former;
+use crate::gba::Bootstrapped;
 use crate::key::{KeyRef, KeySet};
 use crate::log::Plain;
 use crate::ota::{Ota, TRIES};
+use crate::owner_key::OwnerKey;
 use crate::reference;
 use crate::sqn::SqnArray;
 use crate::tree::Tree;
 use crate::vault::{Held, Secrets, Vault, VaultKey};
 use alloc::vec::Vec;
+use core::hint::black_box;
 use keys::Secret;
 use keys::agree::AgreeKey;
 use keys::sign::Es256Key;
@@ -24,6 +27,9 @@ const FORMAT: u8 = 3;
 const OTA: u8 = 255;
 /// The public half of the key it agrees with others by.
 const AGREE_PUBLIC: u8 = 252;
+const OWNER_KEY: u8 = 251;
+const BOOTSTRAPPED: u8 = 250;
+const ALERTS: u8 = 249;
 
 /// The lasting state.
 pub(crate) struct State {
@@ -42,8 +48,27 @@ pub(crate) struct State {
     /// Whether GSM's own authentication is answered, which asks for no proof of the network's.
     pub(crate) gsm: bool,
     pub(crate) tree: Tree,
+    pub(crate) extras: Extras,
+}
+
+/// Codes by how they are asked for.
+struct Asking {
+    waived: KeySet,
+    replaced: KeySet,
+    blocked: KeySet,
+}
+
+/// What not every card has.
+#[derive(Default)]
+pub(crate) struct Extras {
     /// The public half of the key it agrees with others by; `None` of cards that were made before there was one.
     pub(crate) agree_public: Option<[u8; 65]>,
+    /// The owner's key; `None` of cards that were given a key to sign by.
+    pub(crate) owner: Option<OwnerKey>,
+    /// What the last bootstrapping left.
+    pub(crate) bootstrapped: Option<Bootstrapped>,
+    /// Alerts that went out.
+    pub(crate) alerts: u64,
     /// Remote management; `None` if this card has none.
     pub(crate) ota: Option<Ota>,
 }
@@ -67,10 +92,18 @@ impl State {
         }
         let agree_key = AgreeKey::random(rng);
         let agree_public = Some(agree_key.public());
-        let card_key = profile.card_key.as_ref().and_then(Es256Key::from_scalar);
-        let secrets = Secrets::new(profile.aka.clone(), card_key, Some(agree_key));
+        let given = profile.card_key.as_ref().and_then(Es256Key::from_scalar);
+        let owner = OwnerKey::new(&given.unwrap_or_else(|| Es256Key::random(rng)), &vault_key, rng);
+        let extras = Extras {
+            agree_public,
+            owner: Some(owner),
+            bootstrapped: None,
+            alerts: 0,
+            ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
+        };
+        let secrets = Secrets::new(vault_key, profile.aka.clone(), None, Some(agree_key));
         Self {
-            vault: Vault::seal(&secrets, &vault_key),
+            vault: Vault::seal(&secrets),
             held: None,
             credentials,
             waived: KeySet::EMPTY,
@@ -79,8 +112,7 @@ impl State {
             sqn: SqnArray::new(),
             gsm: profile.gsm,
             tree: reference::tree(profile),
-            agree_public,
-            ota: profile.ota.clone().map(|keys| Ota { keys, counter: 0, left: TRIES }),
+            extras,
         }
     }
 
@@ -142,15 +174,30 @@ impl State {
         self.replaced != KeySet::EMPTY
     }
 
-    /// Which codes are asked for has changed.
+    /// Which codes are asked for has changed. Looked at twice, so that one instruction left out waives none.
     fn ask(&mut self) {
-        let of = |asked| {
-            let such = self.credentials.iter().filter(move |c| c.asked == asked);
+        let (once, again) = (self.asking(), black_box(&*self).asking());
+        self.waived = once.waived.and(again.waived);
+        self.replaced = once.replaced.and(again.replaced);
+        self.blocked = once.blocked.with(again.blocked);
+    }
+
+    #[inline(never)]
+    fn asking(&self) -> Asking {
+        let of = |such: &dyn Fn(&Credential) -> bool| {
+            let such = self.credentials.iter().filter(|c| such(c));
             such.fold(KeySet::EMPTY, |set, c| set.with(KeySet::of(c.key)))
         };
-        (self.waived, self.replaced) = (of(Asked::No), of(Asked::Universal));
-        let blocked = self.credentials.iter().filter(|c| c.code.left == 0);
-        self.blocked = blocked.fold(KeySet::EMPTY, |set, c| set.with(KeySet::of(c.key)));
+        Asking {
+            waived: of(&|c| c.asked == Asked::No),
+            replaced: of(&|c| c.asked == Asked::Universal),
+            blocked: of(&|c| c.code.left == 0),
+        }
+    }
+
+    /// Whether this code is asked for, or another in its place.
+    pub(crate) fn is_asked(&self, key: KeyRef) -> bool {
+        self.credential(key).is_some_and(|c| c.asked != Asked::No)
     }
 
     /// Whether the vault opens to everybody once this code is asked for so.
@@ -178,8 +225,8 @@ impl State {
                 }
                 Change::Held(held) => self.held = *held,
                 Change::Sqn(sqn) => self.sqn.take(*sqn),
-                Change::OtaTries(left) => self.ota.as_mut()?.left = *left,
-                Change::OtaCounter(counter) => self.ota.as_mut()?.counter = *counter,
+                Change::OtaTries(left) => self.extras.ota.as_mut()?.left = *left,
+                Change::OtaCounter(counter) => self.extras.ota.as_mut()?.counter = *counter,
                 Change::Write(file, offset, bytes) => self.tree.write(*file, *offset, bytes)?,
                 Change::Push(file, record) => self.tree.push(*file, record)?,
                 Change::Replace(file, content) => self.tree.replace(*file, content.clone())?,
@@ -187,6 +234,9 @@ impl State {
                 Change::Life(file, life) => self.tree.live(*file, *life)?,
                 Change::Create(file) => self.tree.create(file.clone())?,
                 Change::Delete(file) => self.tree.delete(*file)?,
+                Change::Alert(number) => self.extras.alerts = *number,
+                Change::OwnerKey(key) => self.extras.owner = Some(key.clone()),
+                Change::Bootstrapped(bootstrapped) => self.extras.bootstrapped = Some(bootstrapped.clone()),
             }
         }
         Some(())
@@ -194,7 +244,7 @@ impl State {
 
     /// The whole state as a record.
     pub(crate) fn snapshot(&self) -> Plain {
-        let size = 512 + self.credentials.len() * Credential::BYTES + self.tree.snapshot_bytes();
+        let size = 768 + self.credentials.len() * Credential::BYTES + self.tree.snapshot_bytes();
         // Room for all of it at once: a vector that grows leaves copies of K behind.
         let mut out = Plain::new(Vec::with_capacity(size));
         out.push(FORMAT);
@@ -209,11 +259,23 @@ impl State {
         }
         out.push(u8::from(self.gsm));
         self.tree.put(&mut out);
-        if let Some(key) = &self.agree_public {
+        if let Some(key) = &self.extras.agree_public {
             out.extend_from_slice(&[AGREE_PUBLIC, 0, 65]);
             out.extend_from_slice(key);
         }
-        if let Some(Ota { keys, counter, left }) = &self.ota {
+        if let Some(owner) = &self.extras.owner {
+            out.push(OWNER_KEY);
+            owner.put_as_string(&mut out);
+        }
+        if let Some(bootstrapped) = &self.extras.bootstrapped {
+            out.push(BOOTSTRAPPED);
+            bootstrapped.put_as_string(&mut out);
+        }
+        if self.extras.alerts > 0 {
+            out.extend_from_slice(&[ALERTS, 0, 8]);
+            out.extend_from_slice(&self.extras.alerts.to_be_bytes());
+        }
+        if let Some(Ota { keys, counter, left }) = &self.extras.ota {
             // Its length, as of a string: 16 + 16 + 8 + 1.
             out.extend_from_slice(&[OTA, 0, 41]);
             out.extend_from_slice(keys.kic().danger_expose());
@@ -256,20 +318,22 @@ impl State {
         let sqn = SqnArray::read(reader)?;
         let gsm = reader.u8()? != 0;
         let tree = Tree::read(reader)?;
-        let (mut ota, mut agree_public) = (None, None);
+        let mut extras = Extras::default();
         while !reader.is_empty() {
             let (what, value) = (reader.u8()?, reader.string()?);
             match what {
-                AGREE_PUBLIC => agree_public = Some(value.try_into().ok()?),
-                OTA => ota = Some(Ota::read(&mut Reader(value))?),
+                AGREE_PUBLIC => extras.agree_public = Some(value.try_into().ok()?),
+                OWNER_KEY => extras.owner = Some(OwnerKey::read(&mut Reader(value))?),
+                BOOTSTRAPPED => extras.bootstrapped = Some(Bootstrapped::read(&mut Reader(value))?),
+                ALERTS => extras.alerts = Reader(value).u64()?,
+                OTA => extras.ota = Some(Ota::read(&mut Reader(value))?),
                 _ => return None,
             }
         }
-        Some(Self::from_parts(vault, held, credentials, sqn, gsm, tree, agree_public, ota))
+        Some(Self::from_parts(vault, held, credentials, sqn, gsm, tree, extras))
     }
 
     /// A state as a snapshot had it.
-    #[expect(clippy::too_many_arguments, reason = "each is a field, and they come from two formats")]
     pub(crate) fn from_parts(
         vault: Vault,
         held: Option<Held>,
@@ -277,12 +341,10 @@ impl State {
         sqn: SqnArray,
         gsm: bool,
         tree: Tree,
-        agree_public: Option<[u8; 65]>,
-        ota: Option<Ota>,
+        extras: Extras,
     ) -> Self {
         let [waived, replaced, blocked] = [KeySet::EMPTY; 3];
-        let mut state =
-            Self { vault, held, credentials, waived, replaced, blocked, sqn, gsm, tree, agree_public, ota };
+        let mut state = Self { vault, held, credentials, waived, replaced, blocked, sqn, gsm, tree, extras };
         state.ask();
         state
     }

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Octets that all files together may take, and how many files there may be: so that a snapshot is one record.
-pub(crate) const CAPACITY: usize = 40 * 1024;
+pub(crate) const CAPACITY: usize = 48 * 1024;
 const MOST_FILES: usize = 320;
 
 /// A file and where its rule stands.

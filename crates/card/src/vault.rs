@@ -5,7 +5,7 @@
 //! codes: four digits are soon tried, which is why the device key is kept apart. With the PIN disabled
 //! the vault hangs on the device key alone.
 
-use crate::codec::Reader;
+use crate::codec::{Reader, put_string};
 use alloc::vec::Vec;
 use core::fmt;
 use keys::Secret;
@@ -28,16 +28,19 @@ const WRAP: &[u8] = b"simward.card.wrap.1";
 const MILENAGE: u8 = 0;
 const TUAK_128: u8 = 1;
 const TUAK_256: u8 = 2;
+const XOR: u8 = 3;
 
 /// The key of the vault.
 pub(crate) type VaultKey = Secret<[u8; 32]>;
 
 /// The secrets, in the open while somebody is recognised.
 pub(crate) struct Secrets {
+    /// The key that opened them, for what is kept beside them.
+    pub(crate) key: VaultKey,
     keys: AkaKeys,
     /// The algorithm with them.
     pub(crate) aka: Aka,
-    /// The card's own signing key; `None` if this card has none.
+    /// The signing key that the card was given; of today's cards the owner's key stands beside the vault.
     pub(crate) card_key: Option<Es256Key>,
     /// The key it agrees with others by, made in the card; `None` of cards that were made before there was one.
     pub(crate) agree_key: Option<AgreeKey>,
@@ -50,8 +53,13 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    pub(crate) fn new(keys: AkaKeys, card_key: Option<Es256Key>, agree_key: Option<AgreeKey>) -> Self {
-        Self { aka: keys.keyed(), keys, card_key, agree_key }
+    pub(crate) fn new(
+        key: VaultKey,
+        keys: AkaKeys,
+        card_key: Option<Es256Key>,
+        agree_key: Option<AgreeKey>,
+    ) -> Self {
+        Self { key, aka: keys.keyed(), keys, card_key, agree_key }
     }
 
     fn plain(&self) -> Zeroizing<Vec<u8>> {
@@ -75,6 +83,10 @@ impl Secrets {
                 }
                 out.extend_from_slice(topc.danger_expose());
             }
+            AkaKeys::Xor { k } => {
+                out.push(XOR);
+                out.extend_from_slice(k.danger_expose());
+            }
         }
         let keys =
             [self.card_key.as_ref().map(Es256Key::scalar), self.agree_key.as_ref().map(AgreeKey::scalar)];
@@ -90,7 +102,7 @@ impl Secrets {
         out
     }
 
-    fn read(plain: &[u8]) -> Option<Self> {
+    fn read(key: &VaultKey, plain: &[u8]) -> Option<Self> {
         let mut reader = Reader(plain);
         let keys = match reader.u8()? {
             MILENAGE => {
@@ -104,6 +116,7 @@ impl Secrets {
                 k: TuakKey::Bits256(Secret::new(reader.array()?)),
                 topc: Secret::new(reader.array()?),
             },
+            XOR => AkaKeys::Xor { k: Secret::new(reader.array()?) },
             _ => return None,
         };
         let mut scalar = || match reader.u8()? {
@@ -119,7 +132,7 @@ impl Secrets {
             Some(scalar) => Some(AgreeKey::from_scalar(&scalar)?),
             None => None,
         };
-        Some(Self::new(keys, card_key, agree_key))
+        Some(Self::new(key.clone(), keys, card_key, agree_key))
     }
 }
 
@@ -128,15 +141,15 @@ impl Secrets {
 pub(crate) struct Vault(Vec<u8>);
 
 impl Vault {
-    /// Seals. The key must be new.
-    pub(crate) fn seal(secrets: &Secrets, key: &VaultKey) -> Self {
-        Self(SealKey::new(key.clone()).seal(&ONCE, VAULT, &secrets.plain()))
+    /// Seals, under the secrets' own key, which must be new.
+    pub(crate) fn seal(secrets: &Secrets) -> Self {
+        Self(SealKey::new(secrets.key.clone()).seal(&ONCE, VAULT, &secrets.plain()))
     }
 
     /// The secrets, if this is the key.
     pub(crate) fn open(&self, key: &VaultKey) -> Option<Secrets> {
         let plain = SealKey::new(key.clone()).open(&ONCE, VAULT, &self.0).ok()?;
-        Secrets::read(&Zeroizing::new(plain))
+        Secrets::read(key, &Zeroizing::new(plain))
     }
 
     pub(crate) fn sealed(&self) -> &[u8] {
@@ -145,6 +158,38 @@ impl Vault {
 
     pub(crate) fn from_sealed(sealed: &[u8]) -> Self {
         Self(sealed.to_vec())
+    }
+}
+
+/// Something that hangs on the vault's key as the vault does, and may change while the vault stays: under a key of its own each time.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Compartment {
+    salt: [u8; 16],
+    sealed: Vec<u8>,
+}
+
+impl Compartment {
+    /// Seals, for one purpose.
+    pub(crate) fn seal(vault: &VaultKey, purpose: &[u8], plain: &[u8], rng: &mut impl CryptoRng) -> Self {
+        let mut salt = [0; 16];
+        rng.fill_bytes(&mut salt);
+        let sealed = SealKey::new(subkey(vault, &salt, purpose)).seal(&ONCE, purpose, plain);
+        Self { salt, sealed }
+    }
+
+    /// What is in it, if this is the vault's key.
+    pub(crate) fn open(&self, vault: &VaultKey, purpose: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let key = SealKey::new(subkey(vault, &self.salt, purpose));
+        key.open(&ONCE, purpose, &self.sealed).ok().map(Zeroizing::new)
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.salt);
+        put_string(out, &self.sealed);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { salt: reader.array()?, sealed: reader.string()?.to_vec() })
     }
 }
 

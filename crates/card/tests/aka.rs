@@ -142,7 +142,8 @@ fn a_malformed_challenge_is_refused_before_any_key_is_used() {
         (format!("008800802210{r}10{r}"), "6700"),
         (format!("008800801010{}", "00".repeat(15)), "6700"),
         (format!("008801812210{r}10{r}"), "6a86"),
-        (format!("008800842210{r}10{r}"), "9864"),
+        (format!("008800852210{r}10{r}"), "9864"),
+        (format!("008800842210{r}10{r}"), "6a80"),
         (format!("008800002210{r}10{r}"), "6a86"),
     ] {
         assert_eq!(terminal.raw(&apdu), sw, "{apdu}");

@@ -440,10 +440,10 @@ fn a_card_without_keys_knows_no_such_command() {
     let card =
         card::Card::personalise(Memory::new(), Counter::default(), device_key(), &profile, &mut rng).unwrap();
     let mut terminal = Terminal { card, rng };
-    assert_eq!(terminal.raw(&message(&rename(1, "x"))), "6d00");
+    assert_eq!(terminal.raw(&message(&rename(1, "x"))), "6a81");
     terminal.ready();
     terminal.send("00a4080c047fff6f38");
     assert_eq!(terminal.raw("00b0000301"), "049000", "nor is it offered");
     let (medium, anchor) = terminal.card.into_parts();
-    assert_eq!(Terminal::open(medium, anchor).raw(&message(&rename(1, "x"))), "6d00");
+    assert_eq!(Terminal::open(medium, anchor).raw(&message(&rename(1, "x"))), "6a81");
 }

@@ -3,6 +3,7 @@
 use crate::Secret;
 use crate::milenage::{Amf, Milenage, Sqn, Vector, make_auts, open_auts};
 use crate::tuak::{Lengths, Tuak, TuakKey};
+use crate::xor::Xor;
 use core::fmt;
 
 /// A subscriber's keys, and the algorithm they are for.
@@ -22,6 +23,11 @@ pub enum AkaKeys {
         /// The operator's constant as this K sees it.
         topc: Secret<[u8; 32]>,
     },
+    /// The test algorithm (TS 34.108 §8.1.2), which keeps no secret: for test networks.
+    Xor {
+        /// The subscriber's key.
+        k: Secret<[u8; 16]>,
+    },
 }
 
 impl fmt::Debug for AkaKeys {
@@ -29,6 +35,7 @@ impl fmt::Debug for AkaKeys {
         f.write_str(match self {
             Self::Milenage { .. } => "AkaKeys(MILENAGE, …)",
             Self::Tuak { .. } => "AkaKeys(TUAK, …)",
+            Self::Xor { .. } => "AkaKeys(XOR, …)",
         })
     }
 }
@@ -39,6 +46,7 @@ impl AkaKeys {
         match self {
             Self::Milenage { k, opc } => Aka::Milenage(Milenage::new(k, opc)),
             Self::Tuak { k, topc } => Aka::Tuak(Tuak::new(k.clone(), topc.clone(), Lengths::UMTS)),
+            Self::Xor { k } => Aka::Xor(Xor::new(k.clone())),
         }
     }
 }
@@ -51,6 +59,8 @@ pub enum Aka {
     Milenage(Milenage),
     /// TUAK.
     Tuak(Tuak),
+    /// The test algorithm.
+    Xor(Xor),
 }
 
 impl Aka {
@@ -59,6 +69,7 @@ impl Aka {
         match self {
             Self::Milenage(milenage) => milenage.vector(rand, sqn, amf),
             Self::Tuak(tuak) => tuak.vector(rand, sqn, amf),
+            Self::Xor(xor) => xor.vector(rand, sqn, amf),
         }
     }
 
@@ -67,6 +78,7 @@ impl Aka {
         match self {
             Self::Milenage(milenage) => milenage.f5(rand),
             Self::Tuak(tuak) => tuak.f5(rand),
+            Self::Xor(xor) => xor.f5(rand),
         }
     }
 
@@ -74,6 +86,7 @@ impl Aka {
         match self {
             Self::Milenage(milenage) => milenage.f5_star(rand),
             Self::Tuak(tuak) => tuak.f5_star(rand),
+            Self::Xor(xor) => xor.f5(rand),
         }
     }
 
@@ -83,6 +96,7 @@ impl Aka {
             Self::Tuak(tuak) => {
                 tuak.f1_star(rand, sqn_ms, Amf::ZERO).first_chunk().copied().unwrap_or_default()
             }
+            Self::Xor(xor) => xor.f1(rand, sqn_ms, Amf::ZERO),
         }
     }
 

@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod agree;
 pub mod aka;
 pub mod digest;
+pub mod gba;
 pub mod hpke;
 pub mod kdf;
 pub mod milenage;
@@ -21,5 +22,6 @@ pub mod sign;
 pub mod subscriber;
 pub mod suci;
 pub mod tuak;
+pub mod xor;
 
 pub use secret::Secret;

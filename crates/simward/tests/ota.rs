@@ -45,6 +45,8 @@ impl Phone {
             msisdn: None,
             deed_id: None,
             card_key: None,
+            alert_number: None,
+            alert_endpoint: None,
             ota: Some(keys()),
         };
         let mut rng = ChaCha20Rng::seed_from_u64(1);

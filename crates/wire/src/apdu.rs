@@ -34,30 +34,42 @@ pub struct Ins(pub u8);
 impl Ins {
     pub const DEACTIVATE_FILE: Self = Self(0x04);
     pub const TERMINAL_PROFILE: Self = Self(0x10);
+    pub const FETCH: Self = Self(0x12);
+    pub const TERMINAL_RESPONSE: Self = Self(0x14);
     pub const VERIFY_PIN: Self = Self(0x20);
     pub const CHANGE_PIN: Self = Self(0x24);
     pub const DISABLE_PIN: Self = Self(0x26);
     pub const ENABLE_PIN: Self = Self(0x28);
+    /// COMPUTE SIGNATURE INIT of IoT SAFE too.
     pub const PERFORM_SECURITY_OPERATION: Self = Self(0x2a);
+    pub const COMPUTE_SIGNATURE: Self = Self(0x2b);
     pub const UNBLOCK_PIN: Self = Self(0x2c);
     pub const INCREASE: Self = Self(0x32);
     pub const ACTIVATE_FILE: Self = Self(0x44);
+    pub const COMPUTE_DH: Self = Self(0x46);
     pub const GENERATE_ASYMMETRIC_KEY_PAIR: Self = Self(0x47);
     pub const MANAGE_CHANNEL: Self = Self(0x70);
     pub const SUSPEND_UICC: Self = Self(0x76);
     pub const GET_IDENTITY: Self = Self(0x78);
     pub const GET_CHALLENGE: Self = Self(0x84);
     pub const AUTHENTICATE: Self = Self(0x88);
+    /// AUTHENTICATE with data objects, block by block.
+    pub const AUTHENTICATE_BLOCKS: Self = Self(0x89);
     pub const SEARCH_RECORD: Self = Self(0xa2);
     pub const SELECT: Self = Self(0xa4);
     pub const TERMINAL_CAPABILITY: Self = Self(0xaa);
     pub const READ_BINARY: Self = Self(0xb0);
     pub const READ_RECORD: Self = Self(0xb2);
+    pub const GENERATE_KEY_PAIR: Self = Self(0xb9);
     pub const GET_RESPONSE: Self = Self(0xc0);
     pub const ENVELOPE: Self = Self(0xc2);
     pub const RETRIEVE_DATA: Self = Self(0xcb);
+    /// The same instruction in class 0X.
+    pub const GET_DATA: Self = Self(0xcb);
+    pub const READ_PUBLIC_KEY: Self = Self(0xcd);
     pub const RESIZE_FILE: Self = Self(0xd4);
     pub const UPDATE_BINARY: Self = Self(0xd6);
+    pub const PUT_PUBLIC_KEY: Self = Self(0xd8);
     pub const SET_DATA: Self = Self(0xdb);
     pub const UPDATE_RECORD: Self = Self(0xdc);
     pub const CREATE_FILE: Self = Self(0xe0);
@@ -176,6 +188,7 @@ pub struct Status(pub u16);
 impl Status {
     pub const OK: Self = Self(0x9000);
     pub const MORE_DATA_WAITS: Self = Self(0x62f1);
+    pub const RESPONSE_WAITS: Self = Self(0x62f3);
     pub const END_REACHED: Self = Self(0x6282);
     pub const SELECTED_IS_DEACTIVATED: Self = Self(0x6283);
     pub const SELECTED_IS_TERMINATED: Self = Self(0x6285);
@@ -213,6 +226,11 @@ impl Status {
     /// 61xx: so many octets wait for GET RESPONSE (00 stands for 256).
     pub const fn more(octets: usize) -> Self {
         Self(0x6100 | low_byte(octets))
+    }
+
+    /// 91xx: a proactive command of so many octets waits for FETCH (00 stands for 256).
+    pub const fn proactive(octets: usize) -> Self {
+        Self(0x9100 | low_byte(octets))
     }
 
     /// 6Cxx: ask again with this Le (00 stands for 256).

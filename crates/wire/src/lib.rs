@@ -16,6 +16,7 @@ pub mod secured_packet;
 pub mod sms;
 pub mod time;
 pub mod tlv;
+pub mod toolkit;
 pub mod vpcd;
 
 pub use id::{Eid, Iccid, Imei, Imsi, Msisdn, Plmn};

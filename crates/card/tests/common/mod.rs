@@ -54,6 +54,8 @@ pub fn profile() -> Profile {
         msisdn: Some("8613800138000".parse().unwrap()),
         deed_id: Some([0xde; 32]),
         card_key: Some(keys::Secret::new([33; 32])),
+        alert_number: None,
+        alert_endpoint: None,
         ota: Some(ota_keys()),
     }
 }
@@ -71,6 +73,15 @@ pub fn challenge(rand: [u8; 16], seq: u64, ind: u8) -> ([u8; 16], [u8; 16]) {
 
 pub fn authenticate_apdu((rand, autn): ([u8; 16], [u8; 16])) -> String {
     format!("008800812210{}10{}", hex::encode(rand), hex::encode(autn))
+}
+
+/// A challenge for bootstrapping (GBA_U), whose MAC is marked.
+pub fn gba_apdu(rand: [u8; 16], seq: u64) -> String {
+    let sqn = Sqn::from_parts(seq, 0).unwrap();
+    let mut vector = milenage().vector(&rand, sqn, Amf::SEPARATION);
+    vector.mac_a = keys::gba::mac_star(vector.mac_a, &vector.ik);
+    let autn = Milenage::autn(&vector, sqn, Amf::SEPARATION);
+    format!("0088008423dd10{}10{}", hex::encode(rand), hex::encode(autn))
 }
 
 fn block(digits: &str) -> String {

@@ -66,6 +66,8 @@ fn profile(n: u64) -> Result<Profile, wire::Malformed> {
         msisdn: Some(format!("86138{n:08}").parse()?),
         deed_id: Some([0xde; 32]),
         card_key: None,
+        alert_number: None,
+        alert_endpoint: None,
         ota: None,
     })
 }

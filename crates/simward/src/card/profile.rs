@@ -5,7 +5,8 @@
 //! imsi = "460001234567890"
 //! mnc_length = 2
 //! k = "32 hexadecimal digits"       # 64 for TUAK, if one likes
-//! opc = "32 hexadecimal digits"     # MILENAGE; for TUAK `topc` in its place, 64 hexadecimal digits
+//! opc = "32 hexadecimal digits"     # MILENAGE; for TUAK `topc` in its place, 64 hexadecimal digits; neither: see test_xor
+//! test_xor = true                    # optional: the test algorithm in the place of either, for identities that begin with 001
 //! pin = "1234"
 //! puk = "12345678"
 //! adm1 = "87654321"
@@ -21,6 +22,8 @@
 //! msisdn = "8613800138000"          # optional
 //! deed_id = "64 hexadecimal digits" # optional
 //! card_key = "64 hexadecimal digits" # optional: the card's own signing key, a scalar of P-256
+//! alert_number = "8613800100500"     # optional: where "this was not me" in the card's menu goes, as a short message
+//! alert_endpoint = "192.0.2.1:4711"  # optional: the same as a datagram, where the telephone can
 //! kic = "32 hexadecimal digits"     # optional, with kid: keys of remote management over short messages
 //! kid = "32 hexadecimal digits"
 //! ```
@@ -35,6 +38,7 @@ use serde::Deserialize as _;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::net::SocketAddrV4;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -64,6 +68,7 @@ struct Text {
     k: String,
     opc: Option<String>,
     topc: Option<String>,
+    test_xor: Option<bool>,
     pin: String,
     puk: String,
     adm1: String,
@@ -81,6 +86,8 @@ struct Text {
     msisdn: Option<String>,
     deed_id: Option<String>,
     card_key: Option<String>,
+    alert_number: Option<String>,
+    alert_endpoint: Option<String>,
     kic: Option<String>,
     kid: Option<String>,
 }
@@ -107,7 +114,7 @@ fn binary<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Pro
 /// The fields as text. The parser's own messages quote what they stumble over, and that may be a PIN or a key: so it is
 /// asked for a table first, and each field's type is judged here.
 fn read_fields(text: &str) -> Result<Text, ProfileError> {
-    const TEXTS: [&str; 18] = [
+    const TEXTS: [&str; 20] = [
         "iccid",
         "imsi",
         "k",
@@ -124,6 +131,8 @@ fn read_fields(text: &str) -> Result<Text, ProfileError> {
         "msisdn",
         "deed_id",
         "card_key",
+        "alert_number",
+        "alert_endpoint",
         "kic",
         "kid",
     ];
@@ -146,8 +155,10 @@ fn read_fields(text: &str) -> Result<Text, ProfileError> {
             why: "must be a list of texts in quotes".into(),
         });
     }
-    if table.get("gsm").is_some_and(|value| !value.is_bool()) {
-        return Err(ProfileError::Field { field: "gsm", why: "must be true or false".into() });
+    for field in ["gsm", "test_xor"] {
+        if table.get(field).is_some_and(|value| !value.is_bool()) {
+            return Err(ProfileError::Field { field, why: "must be true or false".into() });
+        }
     }
     // What is left to go wrong are names: a field missing, or one too many.
     Text::deserialize(toml::Value::Table(table)).map_err(|e| ProfileError::Toml(e.message().to_owned()))
@@ -164,7 +175,7 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
             3 => MncLength::Three,
             _ => return field("mnc_length", Err("must be 2 or 3")),
         },
-        aka: aka(&text.k, text.opc.as_deref(), text.topc.as_deref())?,
+        aka: aka(&text.k, text.opc.as_deref(), text.topc.as_deref(), text.test_xor)?,
         pin: field("pin", Code::pin(&text.pin))?,
         puk: field("puk", Code::eight(&text.puk))?,
         adm1: field("adm1", Code::eight(&text.adm1))?,
@@ -179,6 +190,8 @@ pub(crate) fn from_toml(text: &str) -> Result<Profile, ProfileError> {
         msisdn: text.msisdn.map(|m| field("msisdn", m.parse())).transpose()?,
         deed_id: text.deed_id.map(|d| binary("deed_id", &d)).transpose()?,
         card_key: text.card_key.map(|key| binary("card_key", &key).map(Secret::new)).transpose()?,
+        alert_number: text.alert_number.map(|n| field("alert_number", n.parse())).transpose()?,
+        alert_endpoint: text.alert_endpoint.map(|text| endpoint(&text)).transpose()?,
         ota: match (text.kic, text.kid) {
             (Some(kic), Some(kid)) => {
                 Some(OtaKeys::new(Secret::new(binary("kic", &kic)?), Secret::new(binary("kid", &kid)?)))
@@ -221,8 +234,26 @@ fn concealment(
     }))
 }
 
-/// K, and the operator's constant of one algorithm.
-fn aka(k: &str, opc: Option<&str>, topc: Option<&str>) -> Result<AkaKeys, ProfileError> {
+/// An address of IPv4 and a port.
+fn endpoint(text: &str) -> Result<([u8; 4], u16), ProfileError> {
+    let address: SocketAddrV4 =
+        field("alert_endpoint", text.parse().map_err(|_| "must be like 192.0.2.1:4711"))?;
+    Ok((address.ip().octets(), address.port()))
+}
+
+/// K, and the operator's constant of one algorithm, or the test algorithm, which has none.
+fn aka(
+    k: &str,
+    opc: Option<&str>,
+    topc: Option<&str>,
+    test_xor: Option<bool>,
+) -> Result<AkaKeys, ProfileError> {
+    if test_xor == Some(true) {
+        return match (opc, topc) {
+            (None, None) => Ok(AkaKeys::Xor { k: Secret::new(binary("k", k)?) }),
+            _ => field("test_xor", Err("is an algorithm without `opc` or `topc`")),
+        };
+    }
     match (opc, topc) {
         (Some(opc), None) => {
             Ok(AkaKeys::Milenage { k: Secret::new(binary("k", k)?), opc: Secret::new(binary("opc", opc)?) })
@@ -279,6 +310,7 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
             }
             line("topc", &hex::encode(topc.danger_expose()));
         }
+        AkaKeys::Xor { k } => line("k", &hex::encode(k.danger_expose())),
     }
     line("pin", &digits(&profile.pin));
     line("puk", &digits(&profile.puk));
@@ -300,6 +332,12 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
     if let Some(key) = &profile.card_key {
         line("card_key", &hex::encode(key.danger_expose()));
     }
+    if let Some(number) = &profile.alert_number {
+        line("alert_number", number.as_str());
+    }
+    if let Some((address, port)) = profile.alert_endpoint {
+        line("alert_endpoint", &SocketAddrV4::new(address.into(), port).to_string());
+    }
     if let Some(keys) = &profile.ota {
         line("kic", &hex::encode(keys.kic().danger_expose()));
         line("kid", &hex::encode(keys.kid().danger_expose()));
@@ -320,6 +358,9 @@ pub(crate) fn to_toml(profile: &Profile) -> String {
         if concealment.by_card {
             let _ = writeln!(out, "suci_by_card = true");
         }
+    }
+    if matches!(profile.aka, AkaKeys::Xor { .. }) {
+        let _ = writeln!(out, "test_xor = true");
     }
     if !profile.gsm {
         let _ = writeln!(out, "gsm = false");

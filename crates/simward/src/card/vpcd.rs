@@ -82,6 +82,8 @@ mod tests {
             msisdn: None,
             deed_id: None,
             card_key: None,
+            alert_number: None,
+            alert_endpoint: None,
             ota: None,
         };
         let mut rng = ChaCha20Rng::seed_from_u64(1);

@@ -98,7 +98,7 @@ impl Phone {
     pub(crate) fn subscriber_keys(&self) -> Option<([u8; 16], [u8; 16])> {
         match &self.profile.aka {
             AkaKeys::Milenage { k, opc } => Some((*k.danger_expose(), *opc.danger_expose())),
-            AkaKeys::Tuak { .. } => None,
+            AkaKeys::Tuak { .. } | AkaKeys::Xor { .. } => None,
         }
     }
 

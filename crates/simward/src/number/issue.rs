@@ -218,6 +218,8 @@ pub(crate) fn draw(
         msisdn: Some(*number),
         deed_id: None,
         card_key: Some(card_key),
+        alert_number: None,
+        alert_endpoint: None,
         ota: Some(ota),
     };
     Ok((card, profile))

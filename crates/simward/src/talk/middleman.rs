@@ -93,6 +93,7 @@ pub(super) fn secrets_of(profile: &Profile) -> Vec<Secret<[u8; 32]>> {
     let mut secrets: Vec<_> = [&vector.ck, &vector.ik].into_iter().flat_map(wide).collect();
     match &profile.aka {
         AkaKeys::Milenage { k, opc } => secrets.extend([k, opc].into_iter().flat_map(wide)),
+        AkaKeys::Xor { k } => secrets.extend(wide(k)),
         AkaKeys::Tuak { k, topc } => {
             secrets.push(topc.clone());
             match k {

@@ -27,6 +27,8 @@ fn profile() -> Profile {
         msisdn: None,
         deed_id: None,
         card_key: None,
+        alert_number: None,
+        alert_endpoint: None,
         ota: None,
     }
 }

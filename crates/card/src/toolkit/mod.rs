@@ -1,0 +1,151 @@
+//! The toolkit: commands that the card asks the terminal to carry out (TS 102 223, TS 31.111), one at a time.
+//!
+//! ```text
+//! TERMINAL PROFILE   the terminal says what it can; the card makes its list of what it wants
+//! 91XX               after any command that went well: something of XX octets waits
+//! FETCH              the terminal takes it
+//! TERMINAL RESPONSE  what became of it; the next one may wait
+//! ENVELOPE           a message for the card, a choice in its menu, an event, a timer
+//! ```
+//!
+//! Nothing is asked of a terminal that has not said that it can. What the commands are for is `owner`'s.
+
+mod command;
+mod owner;
+
+use crate::answer::Answer;
+use crate::card::Live;
+use crate::medium::{Anchor, Medium};
+use crate::ota;
+use crate::session::Session;
+use alloc::collections::VecDeque;
+use command::Step;
+use rand_core::CryptoRng;
+use wire::apdu::{Command, Ins, Status};
+use wire::tlv;
+use wire::toolkit::{Response, template};
+
+/// Steps that may wait, so that no terminal fills the memory with its events.
+const MOST_STEPS: usize = 16;
+/// A command's number, of those that it may have.
+const NUMBER: u8 = 1;
+
+/// What a terminal said that it can do (TS 102 223 §5.2), bit by bit; what it did not say it cannot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Abilities([u8; Self::OCTETS]);
+
+impl Abilities {
+    /// Octets that are looked at.
+    const OCTETS: usize = 25;
+
+    fn new(profile: &[u8]) -> Self {
+        let mut octets = [0; Self::OCTETS];
+        octets.iter_mut().zip(profile).for_each(|(to, from)| *to = *from);
+        Self(octets)
+    }
+
+    /// A bit, octets and bits counted from 1 as the standard does.
+    fn has(&self, octet: usize, bit: u8) -> bool {
+        octet.checked_sub(1).and_then(|n| self.0.get(n)).is_some_and(|octet| octet >> (bit - 1) & 1 == 1)
+    }
+}
+
+/// The toolkit of one session.
+#[derive(Default)]
+pub(crate) struct Toolkit {
+    /// `None` until the terminal has said what it can do: it has no toolkit, or none yet.
+    can: Option<Abilities>,
+    /// What the terminal has not taken yet.
+    waiting: VecDeque<Step>,
+    /// What it has taken and not answered for.
+    taken: Option<Step>,
+    alert: owner::Alert,
+}
+
+impl Toolkit {
+    /// How long the command is that waits to be taken; `None` if there is none, or one is under way.
+    pub(crate) fn waits(&self) -> Option<usize> {
+        match (&self.taken, self.waiting.front()) {
+            (None, Some(step)) => Some(step.to_bytes(NUMBER).len()),
+            _ => None,
+        }
+    }
+
+    fn want(&mut self, step: Step) {
+        if self.waiting.len() < MOST_STEPS {
+            self.waiting.push_back(step);
+        }
+    }
+
+    fn can(&self, octet: usize, bit: u8) -> bool {
+        self.can.is_some_and(|can| can.has(octet, bit))
+    }
+}
+
+/// Whether a command of class 80 is the toolkit's.
+pub(crate) const fn takes(ins: Ins) -> bool {
+    matches!(ins, Ins::TERMINAL_PROFILE | Ins::FETCH | Ins::TERMINAL_RESPONSE | Ins::ENVELOPE)
+}
+
+/// Carries one of them out.
+pub(crate) fn run<M: Medium, A: Anchor>(
+    command: &Command<'_>,
+    live: &mut Live<M, A>,
+    session: &mut Session,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer<'static>, Status> {
+    if (command.p1, command.p2) != (0, 0) {
+        return Err(Status::WRONG_P1_P2);
+    }
+    match command.ins {
+        Ins::TERMINAL_PROFILE => {
+            // A terminal that says it anew begins anew.
+            session.toolkit = Toolkit { can: Some(Abilities::new(command.data)), ..Toolkit::default() };
+            owner::set_up(&mut session.toolkit, &live.state);
+            Ok(Answer::Done)
+        }
+        Ins::FETCH => fetch(command, &mut session.toolkit),
+        Ins::TERMINAL_RESPONSE => {
+            let response = Response::parse(command.data).map_err(|_| Status::WRONG_DATA)?;
+            let toolkit = &mut session.toolkit;
+            let taken = toolkit.taken.as_ref().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+            if (response.number, response.kind) != (NUMBER, taken.kind()) {
+                return Err(Status::WRONG_DATA);
+            }
+            let step = toolkit.taken.take().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+            owner::answered(&step, &response, live, session, rng)?;
+            Ok(Answer::Done)
+        }
+        _ => envelope(command, live, session, rng),
+    }
+}
+
+/// FETCH (TS 102 221 §11.2.3): the command, which stays until it is asked for in its length.
+fn fetch(command: &Command<'_>, toolkit: &mut Toolkit) -> Result<Answer<'static>, Status> {
+    let len = toolkit.waits().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+    if command.le != Some(len) {
+        return Err(Status::exact(len));
+    }
+    let step = toolkit.waiting.pop_front().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
+    let bytes = step.to_bytes(NUMBER);
+    toolkit.taken = Some(step);
+    Ok(Answer::Made(bytes))
+}
+
+/// ENVELOPE (TS 102 221 §11.2.2). What the card did not ask for and does not know is no error of the terminal's.
+fn envelope<M: Medium, A: Anchor>(
+    command: &Command<'_>,
+    live: &mut Live<M, A>,
+    session: &mut Session,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer<'static>, Status> {
+    let mut objects = tlv::objects(command.data);
+    let (Some(Ok(envelope)), None) = (objects.next(), objects.next()) else { return Err(Status::WRONG_DATA) };
+    match envelope.tag {
+        template::SMS_PP_DOWNLOAD => ota::envelope(command, live, session, rng),
+        template::MENU_SELECTION => owner::chosen(envelope.value, live, session, rng),
+        template::EVENT_DOWNLOAD => owner::happened(envelope.value, live, rng),
+        template::TIMER_EXPIRATION => owner::expired(envelope.value, live, session),
+        _ => Err(Status::FUNCTION_NOT_SUPPORTED),
+    }
+}
