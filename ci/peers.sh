@@ -78,7 +78,7 @@ peers_node() {
 # peers_python yes|no: a Python that has what ci/requirements.txt names, in a virtual environment of ours.
 peers_python() {
     local home=$peers_cache/python
-    local has=("$home/bin/python" -c 'import cbor2, cryptography')
+    local has=("$home/bin/python" -c 'import cbor2, cryptography, elftools, unicorn')
     if ! "${has[@]}" 2>/dev/null; then
         [ "$1" = yes ] || return 1
         python3 -m venv --clear "$home" >"$logs/python.log" 2>&1 \

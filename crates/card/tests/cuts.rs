@@ -8,33 +8,46 @@ use common::*;
 use rand_chacha::rand_core::Rng as _;
 
 const NEW_PIN: &str = "2468";
+const IOT_SAFE: &str = "00a4040c07a0000005590010";
 
 /// A command, what comes before it, and the path of the file that it changes.
 struct Change {
     name: &'static str,
-    before: &'static [&'static str],
+    before: Vec<String>,
     command: String,
     file: &'static str,
 }
 
 fn changes() -> Vec<Change> {
-    let change = |name, before, command: &str, file| Change { name, before, command: command.into(), file };
+    let change = |name, before: &[&str], command: &str, file| {
+        let before = before.iter().map(|apdu| (*apdu).to_owned()).collect();
+        Change { name, before, command: command.into(), file }
+    };
     // Made for all of them: 4F01 transparent, 4F02 cyclic, 4F03 data objects.
     vec![
-        change("UPDATE BINARY", &["00a4000c024f01"], "00d60002021122", "4f01"),
-        change("UPDATE RECORD", &["00a4000c026fe4"], &format!("00dc010450{}", "5a".repeat(80)), "6fe4"),
-        change("UPDATE RECORD, cyclic", &["00a4000c024f02"], "00dc000303aabbcc", "4f02"),
-        change("INCREASE", &["00a4000c024f02"], "803200000105", "4f02"),
-        change("SET DATA", &["00a4000c024f03"], "80db0080038001aa", "4f03"),
-        change("DEACTIVATE FILE", &["00a4000c024f01"], "00040000", "4f01"),
-        change("TERMINATE EF", &["00a4000c024f01"], "00e80000", "4f01"),
-        change("CREATE FILE", &[], &create("4f0a", "4121", 8, 8, ""), "4f0a"),
-        change("DELETE FILE", &[], "00e40000024f01", "4f01"),
-        change("RESIZE FILE", &[], "80d400000a620883024f0180020018", "4f01"),
-        change("AUTHENTICATE", &[], &authenticate_apdu(challenge([9; 16], 1, 0)), "6f07"),
-        change("CHANGE PIN", &[], &change_apdu(PIN, NEW_PIN), "6f07"),
-        change("DISABLE PIN", &[], &disable_apdu(PIN), "6f07"),
-        change("UNBLOCK PIN", &[], &unblock_apdu(PUK, NEW_PIN), "6f07"),
+        change("UPDATE BINARY", &["00a4000c024f01"], "00d60002021122", "7fff4f01"),
+        change("UPDATE RECORD", &["00a4000c026fe4"], &format!("00dc010450{}", "5a".repeat(80)), "7fff6fe4"),
+        change("UPDATE RECORD, cyclic", &["00a4000c024f02"], "00dc000303aabbcc", "7fff4f02"),
+        change("INCREASE", &["00a4000c024f02"], "803200000105", "7fff4f02"),
+        change("SET DATA", &["00a4000c024f03"], "80db0080038001aa", "7fff4f03"),
+        change("DEACTIVATE FILE", &["00a4000c024f01"], "00040000", "7fff4f01"),
+        change("TERMINATE EF", &["00a4000c024f01"], "00e80000", "7fff4f01"),
+        change("CREATE FILE", &[], &create("4f0a", "4121", 8, 8, ""), "7fff4f0a"),
+        change("DELETE FILE", &[], "00e40000024f01", "7fff4f01"),
+        change("RESIZE FILE", &[], "80d400000a620883024f0180020018", "7fff4f01"),
+        change("AUTHENTICATE", &[], &authenticate_apdu(challenge([9; 16], 1, 0)), "7fff6f07"),
+        change("CHANGE PIN", &[], &change_apdu(PIN, NEW_PIN), "7fff6f07"),
+        change("DISABLE PIN", &[], &disable_apdu(PIN), "7fff6f07"),
+        change("UNBLOCK PIN", &[], &unblock_apdu(PUK, NEW_PIN), "7fff6f07"),
+        change("AUTHENTICATE, bootstrapping", &[], &gba_apdu([9; 16], 1), "7fff6fd6"),
+        change(
+            "AUTHENTICATE, a service's key",
+            &[&gba_apdu([9; 16], 1)],
+            "0088008408de036e616602696d",
+            "7fff6fda",
+        ),
+        change("ENVELOPE, an event", &[], "80c200000cd60a990103820282819b0100", "2f1f"),
+        change("GENERATE KEY PAIR", &[IOT_SAFE], "00b9000003840101", "7fff6f07"),
     ]
 }
 
@@ -50,10 +63,12 @@ fn look(terminal: &mut Cut, file: &str) -> (String, String) {
     let pin = [PIN, NEW_PIN].into_iter().find(|pin| terminal.raw(&verify_apdu(pin)) == "9000");
     assert_eq!(terminal.raw(&verify_adm_apdu(ADM)), "9000");
     let fresh = terminal.send(&authenticate_apdu(challenge([9; 16], 1, 0)));
-    let fcp = terminal.send(&format!("00a4080404 7fff{file}").replace(' ', ""));
+    let fcp = terminal.send(&format!("00a40804{:02x}{file}", file.len() / 2));
     let mut content = terminal.send("00b0000000");
     content += &[1, 2].map(|n| terminal.send(&format!("00b2{n:02x}0400"))).concat();
     content += &terminal.send("80cb00800180");
+    terminal.raw(IOT_SAFE);
+    content += &terminal.send("00cd000003850101");
     (tries, format!("{asked} {pin:?} {} {fcp} {content}", &fresh[..4]))
 }
 
@@ -87,8 +102,9 @@ fn a_cut_at_every_step_of_every_change_leaves_all_of_it_or_nothing() {
             let mut terminal = Terminal::open(world.clone(), world.clone());
             terminal.ready();
             assert_eq!(terminal.raw(&verify_adm_apdu(ADM)), "9000");
-            for apdu in change.before {
-                assert_eq!(terminal.raw(apdu), "9000", "{}: {apdu}", change.name);
+            for apdu in &change.before {
+                let said = terminal.send(apdu);
+                assert!(said.ends_with("9000"), "{}: {apdu}: {said}", change.name);
             }
             terminal
         };

@@ -11,8 +11,9 @@ pub fn put(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
         Ok(len) if len < 1 << 24 => len.to_be_bytes(),
         _ => return,
     };
-    let significant = tag.to_be_bytes().into_iter().skip_while(|b| *b == 0);
-    out.extend(significant);
+    // One octet at least: 00 is no tag of the standards, but what was read with it is written with it.
+    let zeros = (tag.leading_zeros() / 8).min(3) as usize;
+    out.extend(tag.to_be_bytes().into_iter().skip(zeros));
     match (l2, l1, l0) {
         (0, 0, 0..=0x7f) => out.push(l0),
         (0, 0, _) => out.extend([0x81, l0]),
@@ -112,6 +113,14 @@ impl<'a> Iterator for Objects<'a> {
 mod tests {
     use super::*;
     use alloc::vec;
+
+    #[test]
+    fn what_is_read_with_any_tag_is_written_with_it() {
+        for tag in [0, 1, 0x62, 0x1f01, 0x7f49, 0x1f_81_01] {
+            let written = tlv(tag, &[7]);
+            assert_eq!(find(&written, tag), Some(&[7][..]), "{tag:x}");
+        }
+    }
 
     #[test]
     fn lengths_take_the_shortest_form() {

@@ -14,7 +14,7 @@ import sys
 import time
 
 from elftools.elf.elffile import ELFFile
-from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INSN, UC_MODE_64, UC_PROT_ALL, Uc, UcError
+from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INSN, UC_MODE_64, UC_PROT_EXEC, UC_PROT_READ, UC_PROT_WRITE, Uc, UcError
 from unicorn import x86_const as x86
 
 CASES = ["verify", "verify-adm", "blocked", "unblock", "change", "mac", "sqn", "authenticate", "read", "update",
@@ -49,14 +49,16 @@ class Machine:
             for segment in elf.iter_segments("PT_LOAD"):
                 start = segment["p_vaddr"] & -PAGE
                 end = (segment["p_vaddr"] + segment["p_memsz"] + PAGE - 1) & -PAGE
-                uc.mem_map(start, end - start, UC_PROT_ALL)
+                # What is not to be written cannot be: it is not put back between runs.
+                flags = segment["p_flags"]
+                uc.mem_map(start, end - start, UC_PROT_READ | (UC_PROT_WRITE if flags & 2 else 0) | (UC_PROT_EXEC if flags & 1 else 0))
                 uc.mem_write(segment["p_vaddr"], segment.data())
                 if segment["p_offset"] == 0:
                     phdrs = segment["p_vaddr"] + elf["e_phoff"]
-                if segment["p_flags"] & 2:
+                if flags & 2:
                     self.writable.append((start, end - start))
         for start, size in ((STACK, STACK_SIZE), (HEAP, HEAP_SIZE), (MAPS, MAPS_SIZE)):
-            uc.mem_map(start, size, UC_PROT_ALL)
+            uc.mem_map(start, size, UC_PROT_READ | UC_PROT_WRITE)
             self.writable.append((start, size))
         self.brk, self.maps = HEAP, MAPS
         self.exited = False
@@ -187,7 +189,12 @@ def attack(path, case, all_of_it):
     address = begin
     while (address := sound.until(address, back)) != back:
         assert trace[at] == address, "it does not run the same way twice"
-        faulty.restore(sound.save())
+        here = sound.save()
+        if sum(counts.values()) % 50 == 0:
+            faulty.restore(here)
+            assert faulty.until(address, verdict) == verdict, "with every instruction it does not get there"
+            assert faulty.uc.reg_read(x86.UC_X86_REG_EDI) == 0
+        faulty.restore(here)
         try:
             # Left out; then on to the verdict, for no longer than many times what it takes.
             ended = faulty.until(address + sizes[address], verdict, 300_000) != verdict or faulty.exited

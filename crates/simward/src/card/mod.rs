@@ -3,9 +3,11 @@
 mod authenticate;
 mod backup;
 mod contact;
+mod exchange;
 pub(crate) mod files;
 pub(crate) mod folder;
 mod host;
+mod info;
 mod make;
 mod pin;
 pub(crate) mod profile;
@@ -41,7 +43,9 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Make(make::Args),
+    Info(info::Info),
     Files(files::Args),
+    Log(info::Log),
     Authenticate(authenticate::Args),
     #[command(subcommand)]
     Contact(contact::Command),
@@ -49,6 +53,8 @@ enum Command {
     Pin(pin::Command),
     Backup(backup::Backup),
     Restore(backup::Restore),
+    Export(exchange::Export),
+    Import(exchange::Import),
     MoveTo(MoveTo),
     End(tamper::End),
 }
@@ -76,6 +82,10 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
         Some(Command::Make(args)) => make::run(args),
         Some(Command::Authenticate(args)) => authenticate::run(args),
         Some(Command::Files(args)) => files::run(args),
+        Some(Command::Info(args)) => info::info(args),
+        Some(Command::Log(args)) => info::log(args),
+        Some(Command::Export(args)) => exchange::export(args),
+        Some(Command::Import(args)) => exchange::import(args),
         Some(Command::Contact(command)) => contact::run(command),
         Some(Command::Pin(command)) => pin::run(command),
         Some(Command::Backup(args)) => backup::backup(args),
@@ -180,6 +190,9 @@ pub(crate) enum CardError {
     /// The backup could not be written, read or put back.
     #[error(transparent)]
     Backup(#[from] backup::BackupError),
+    /// Contacts and messages did not come or go.
+    #[error(transparent)]
+    Exchange(#[from] exchange::ExchangeError),
     /// There is no room.
     #[error("all {0} records for contacts are in use")]
     Full(usize),
