@@ -32,7 +32,7 @@ const READ_IMSI: &[u8] = b"\x00\xb0\x00\x00\x09";
 const READ_ICCID: &[u8] = b"\x00\xb0\x82\x00\x0a";
 
 /// All figures of the card.
-pub(crate) fn run(duration: Duration) -> Result<Vec<Figure>, BenchError> {
+pub(crate) fn run(tpm: Option<&str>, duration: Duration) -> Result<Vec<Figure>, BenchError> {
     let mut rng = seeded()?;
     let profile = profile(0).map_err(io::Error::other)?;
     let folder = tempfile::tempdir()?;
@@ -40,11 +40,15 @@ pub(crate) fn run(duration: Duration) -> Result<Vec<Figure>, BenchError> {
     let mut memory = personalised(&profile, &mut rng)?;
     figures.push(authenticate("card.authenticate.memory", &mut memory, &profile, duration, &mut rng)?);
     figures.push(milenage(&profile, duration / 2));
-    let mut disk = on_disk(folder.path(), Some(&profile), &mut rng)?;
+    let mut disk = on_disk(&folder.path().join("disk"), None, Some(&profile), &mut rng)?;
     figures.push(authenticate("card.authenticate.durable", &mut disk, &profile, duration, &mut rng)?);
     figures.push(appends(folder.path(), duration / 2)?);
     drop(disk);
-    figures.push(start(folder.path(), &profile, &mut rng)?);
+    if let Some(tpm) = tpm {
+        let mut counting = on_disk(&folder.path().join("tpm"), Some(tpm), Some(&profile), &mut rng)?;
+        figures.push(authenticate("card.authenticate.tpm", &mut counting, &profile, duration, &mut rng)?);
+    }
+    figures.push(start(&folder.path().join("start"), &profile, &mut rng)?);
     figures.push(idle(&mut rng)?);
     Ok(figures)
 }
@@ -166,13 +170,14 @@ fn milenage(profile: &Profile, duration: Duration) -> Figure {
     Figure::rate("keys.milenage.vector", n, start.elapsed())
 }
 
-/// A card in a state folder.
+/// A card in a state folder, which counts in a TPM if one is given.
 fn on_disk(
     folder: &Path,
+    tpm: Option<&str>,
     profile: Option<&Profile>,
     rng: &mut ChaCha20Rng,
 ) -> Result<Card<crate::card::folder::Banks, crate::card::folder::AnchorFile>, BenchError> {
-    let keys = DeviceKeys::folder(Some(&folder.join("keys")));
+    let keys = DeviceKeys::folder(Some(&folder.join("keys"))).in_tpm(tpm);
     let opening =
         Folder::open(&folder.join("card"), &keys, UnixTime(1_800_000_000), rng).map_err(io::Error::other)?;
     let Opening::Live(mut folder) = opening else {
@@ -200,9 +205,7 @@ fn appends(folder: &Path, duration: Duration) -> Result<Figure, BenchError> {
 /// From a folder with a log of 1,000 records to the first answer.
 fn start(folder: &Path, profile: &Profile, rng: &mut ChaCha20Rng) -> Result<Figure, BenchError> {
     const TIMES: u32 = 50;
-    let _ = fs::remove_dir_all(folder.join("card"));
-    let _ = fs::remove_dir_all(folder.join("keys"));
-    let mut card = on_disk(folder, Some(profile), rng)?;
+    let mut card = on_disk(folder, None, Some(profile), rng)?;
     card.speak(Protocol::T1);
     for apdu in [SELECT_USIM, VERIFY] {
         say(&mut card, apdu, rng)?;
@@ -216,7 +219,7 @@ fn start(folder: &Path, profile: &Profile, rng: &mut ChaCha20Rng) -> Result<Figu
     let mut took = Duration::ZERO;
     for _ in 0..TIMES {
         let start = Instant::now();
-        let mut card = on_disk(folder, None, rng)?;
+        let mut card = on_disk(folder, None, None, rng)?;
         say(&mut card, READ_ICCID, rng)?;
         took += start.elapsed();
     }

@@ -35,7 +35,11 @@ enum What {
     /// The authentication centre: vectors with durable SQN, one and 512 at a time, beside cipher and disk.
     Auc,
     /// The card in this process: READ BINARY, AUTHENTICATE in memory and on disk, memory of an idle card, start.
-    Card,
+    Card {
+        /// A TPM 2.0 (/dev/tpmrm0, or HOST:PORT): AUTHENTICATE of a card that counts in it, beside the disk alone.
+        #[arg(long, value_name = "TPM")]
+        tpm: Option<String>,
+    },
 }
 
 /// Why there is no figure.
@@ -86,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
     let figures = match &args.what {
         What::Pcsc { reader, profile } => pcsc::run(reader.as_deref(), profile.as_deref(), duration)?,
         What::Auc => auc::run(duration)?,
-        What::Card => card::run(duration)?,
+        What::Card { tpm } => card::run(tpm.as_deref(), duration)?,
     };
     for figure in figures {
         if args.json {

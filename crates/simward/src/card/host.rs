@@ -29,6 +29,10 @@ pub(crate) struct Args {
     /// ~/.local/state/simward/device-keys].
     #[arg(long, value_name = "DIR")]
     device_keys: Option<PathBuf>,
+    /// A TPM 2.0 that the card counts in, so that no copy of the disk is put back unseen: /dev/tpmrm0, or HOST:PORT
+    /// [default: $SIMWARD_TPM, or none]. A card that was made with one does not open without it.
+    #[arg(long, value_name = "TPM")]
+    tpm: Option<String>,
     /// Where the virtual reader listens.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:35963")]
     vpcd: String,
@@ -55,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     if profile.is_none() && !Folder::exists(&state) {
         return Err(CardError::NoProfile(state));
     }
-    let keys = DeviceKeys::folder(args.device_keys.as_deref());
+    let keys = DeviceKeys::folder(args.device_keys.as_deref()).with_tpm(args.tpm.as_deref());
     let protocol = if args.t1 { Protocol::T1 } else { Protocol::T0 };
     match open(&state, &keys, profile.as_ref(), &mut rng)? {
         Found::Card(folder, mut card) => {

@@ -17,18 +17,27 @@ pub(crate) struct Args {
     /// Folder of the device keys [default: $SIMWARD_DEVICE_KEYS, or ~/.local/state/simward/device-keys].
     #[arg(long, value_name = "DIR")]
     device_keys: Option<PathBuf>,
+    /// A TPM 2.0 that the card counts in, so that no copy of the disk is put back unseen: /dev/tpmrm0, or HOST:PORT
+    /// [default: $SIMWARD_TPM, or none]. A card that was made with one does not open without it.
+    #[arg(long, value_name = "TPM")]
+    tpm: Option<String>,
 }
 
 /// Makes it.
 pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     hide()?;
-    let Args { state, profile, device_keys } = args;
+    let Args { state, profile, device_keys, tpm } = args;
     let mut rng = random::system().map_err(system("get randomness"))?;
     let profile = load(profile)?;
     if Folder::exists(state) {
         return Err(CardError::NotEmpty(state.clone()));
     }
-    match open(state, &DeviceKeys::folder(device_keys.as_deref()), Some(&profile), &mut rng)? {
+    match open(
+        state,
+        &DeviceKeys::folder(device_keys.as_deref()).with_tpm(tpm.as_deref()),
+        Some(&profile),
+        &mut rng,
+    )? {
         Found::Card(..) => println!("made: card {} in {}", profile.iccid, state.display()),
         Found::Terminated(terminated) => println!("{terminated}"),
     }

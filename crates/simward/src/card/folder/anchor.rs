@@ -9,10 +9,15 @@
 //! sector whole. What each of its octets can be then is known, and nothing else is taken for a cut; the number that was being
 //! written is the anchor, for its record was synced before.
 //!
+//! A card may count in a TPM as well (see `tpm`): first the file, then the counter, so that after a cut the file is one ahead at most.
+//! Any other difference is somebody's doing. Such a card's file is under another key, so that it is worth nothing without the
+//! counter's.
+//!
 //! What a file is worth as an anchor: it finds banks, and whole state folders, that were put back without it, and nobody
 //! without the device key can write one. It does not stop somebody who also puts the key's folder back: a number that
-//! only grows wants a place that only grows, such as a chip's counter.
+//! only grows wants a place that only grows, such as a TPM's counter.
 
+use super::tpm::TpmCounter;
 use super::{FolderError, io_error, sync_folder};
 use card::medium::{Anchor, Fault};
 use keys::Secret;
@@ -37,6 +42,30 @@ pub(crate) struct AnchorFile {
     file: File,
     key: Secret<[u8; 32]>,
     value: u64,
+    counter: Option<Counter>,
+}
+
+/// A counter in a TPM.
+#[derive(Debug)]
+struct Counter {
+    tpm: TpmCounter,
+    /// Where it stands; `None` if that is not known since it failed.
+    value: Option<u64>,
+}
+
+impl Counter {
+    /// Counts until it stands at `to`.
+    fn raise(&mut self, to: u64) -> io::Result<()> {
+        let at = match self.value.take() {
+            Some(at) => at,
+            None => self.tpm.value()?.ok_or_else(|| io::Error::other("the counter went down"))?,
+        };
+        for _ in at..to {
+            self.tpm.count()?;
+        }
+        self.value = Some(at.max(to));
+        Ok(())
+    }
 }
 
 /// A sector: the number, and its MAC under the anchor's key.
@@ -62,8 +91,14 @@ fn line(key: &Secret<[u8; 32]>, bytes: &[u8]) -> Option<u64> {
     same(line.as_bytes(), bytes).then_some(value)
 }
 
-fn key(device_key: &Secret<[u8; 32]>) -> Secret<[u8; 32]> {
-    subkey(device_key, b"", b"simward.card.anchor.1")
+/// The key of a file alone, or of one beside a counter.
+fn key(device_key: &Secret<[u8; 32]>, counts: bool) -> Secret<[u8; 32]> {
+    subkey(device_key, b"", if counts { b"simward.card.anchor.2" } else { b"simward.card.anchor.1" })
+}
+
+/// The file that names the counter.
+fn counter_path(path: &Path) -> PathBuf {
+    path.with_extension("tpm")
 }
 
 /// Both sectors, with the octets between them.
@@ -114,14 +149,59 @@ fn replace(path: &Path, key: &Secret<[u8; 32]>, value: u64) -> io::Result<()> {
 }
 
 impl AnchorFile {
-    /// Makes the anchor of a card that has no record yet.
-    pub(super) fn create(path: &Path, device_key: &Secret<[u8; 32]>) -> Result<(), FolderError> {
-        replace(path, &key(device_key), 0).map_err(io_error("write", path))
+    /// Makes the anchor of a card that has no record yet; with a TPM, it counts there too.
+    pub(super) fn create(
+        path: &Path,
+        device_key: &Secret<[u8; 32]>,
+        tpm: Option<&str>,
+    ) -> Result<(), FolderError> {
+        let counter = counter_path(path);
+        if let Some(address) = tpm
+            && !counter.exists()
+        {
+            TpmCounter::create(&counter, device_key, address)?;
+        }
+        replace(path, &key(device_key, counter.exists()), 0).map_err(io_error("write", path))
     }
 
-    /// Reads the anchor. `Ok(None)` if it was changed by somebody without the device key.
-    pub(super) fn open(path: &Path, device_key: &Secret<[u8; 32]>) -> Result<Option<Self>, FolderError> {
-        let key = key(device_key);
+    /// Reads the anchor, and the counter if there is one. `Ok(None)` if it was changed by somebody without the device key.
+    pub(super) fn open(
+        path: &Path,
+        device_key: &Secret<[u8; 32]>,
+        tpm: Option<&str>,
+    ) -> Result<Option<Self>, FolderError> {
+        let counter = counter_path(path);
+        let Some(mut anchor) = Self::open_file(path, device_key, counter.exists())? else { return Ok(None) };
+        if !counter.exists() {
+            return Ok(Some(anchor));
+        }
+        let address = tpm.ok_or_else(|| FolderError::TpmWanted(counter.clone()))?;
+        let Some(mut tpm) = TpmCounter::open(&counter, device_key, address)? else { return Ok(None) };
+        let Some(counted) = tpm.value().map_err(io_error("read the counter of", &counter))? else {
+            return Ok(None);
+        };
+        let mut counter_there = Counter { tpm, value: Some(counted) };
+        match anchor.value.checked_sub(counted) {
+            // A cut came between the two.
+            Some(1) => {
+                counter_there.raise(anchor.value).map_err(io_error("raise the counter of", &counter))?
+            }
+            Some(0) => {}
+            // The file was written without the counter.
+            Some(_) => return Ok(None),
+            // The file is an older one: the log that it fits is too.
+            None => anchor.value = counted,
+        }
+        anchor.counter = Some(counter_there);
+        Ok(Some(anchor))
+    }
+
+    fn open_file(
+        path: &Path,
+        device_key: &Secret<[u8; 32]>,
+        counts: bool,
+    ) -> Result<Option<Self>, FolderError> {
+        let key = key(device_key, counts);
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -143,7 +223,7 @@ impl AnchorFile {
             }
         };
         let file = OpenOptions::new().write(true).open(path).map_err(io_error("open", path))?;
-        Ok(Some(Self { path: path.to_owned(), file, key, value }))
+        Ok(Some(Self { path: path.to_owned(), file, key, value, counter: None }))
     }
 
     /// The last number that was answered.
@@ -167,10 +247,14 @@ impl Anchor for AnchorFile {
         if to <= self.value {
             return Ok(());
         }
-        self.write(to).map_err(|error| {
-            tracing::error!(file = %self.path.display(), %error, "could not write the anchor");
+        let failed = |path: &Path, error: io::Error| {
+            tracing::error!(file = %path.display(), %error, "could not write the anchor");
             Fault
-        })?;
+        };
+        self.write(to).map_err(|error| failed(&self.path, error))?;
+        if let Some(counter) = &mut self.counter {
+            counter.raise(to).map_err(|error| failed(&self.path, error))?;
+        }
         self.value = to;
         Ok(())
     }
@@ -184,11 +268,11 @@ mod tests {
     fn a_number_is_there_after_every_advance_and_only_whole_sectors_are_taken() {
         let folder = tempfile::tempdir().unwrap();
         let (path, device_key) = (folder.path().join("anchor"), Secret::new([3; 32]));
-        AnchorFile::create(&path, &device_key).unwrap();
+        AnchorFile::create(&path, &device_key, None).unwrap();
         for value in 1..6 {
-            let mut anchor = AnchorFile::open(&path, &device_key).unwrap().unwrap();
+            let mut anchor = AnchorFile::open(&path, &device_key, None).unwrap().unwrap();
             anchor.advance(value).unwrap();
-            assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), value);
+            assert_eq!(AnchorFile::open(&path, &device_key, None).unwrap().unwrap().last(), value);
         }
         let whole = fs::read(&path).unwrap();
         for bit in 0..whole.len() * 8 {
@@ -196,27 +280,27 @@ mod tests {
             changed[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, changed).unwrap();
             // One that looks like a cut never makes the number less: then the log is behind, and that is seen.
-            let found = AnchorFile::open(&path, &device_key).unwrap();
+            let found = AnchorFile::open(&path, &device_key, None).unwrap();
             assert!(found.is_none_or(|anchor| anchor.last() >= 5), "bit {bit}");
         }
         for bad in [&whole[..SECTOR], &whole[SECTOR..], &[], &[&whole[..], &[0]].concat()] {
             fs::write(&path, bad).unwrap();
-            assert!(AnchorFile::open(&path, &device_key).unwrap().is_none());
+            assert!(AnchorFile::open(&path, &device_key, None).unwrap().is_none());
         }
         fs::write(&path, whole).unwrap();
-        assert!(AnchorFile::open(&path, &Secret::new([4; 32])).unwrap().is_none(), "another card's");
+        assert!(AnchorFile::open(&path, &Secret::new([4; 32]), None).unwrap().is_none(), "another card's");
     }
 
     #[test]
     fn a_sector_that_a_cut_tore_is_known_for_what_it_is_and_healed() {
         let folder = tempfile::tempdir().unwrap();
         let (path, device_key) = (folder.path().join("anchor"), Secret::new([3; 32]));
-        AnchorFile::create(&path, &device_key).unwrap();
+        AnchorFile::create(&path, &device_key, None).unwrap();
         for value in 1..=6 {
-            AnchorFile::open(&path, &device_key).unwrap().unwrap().advance(value).unwrap();
+            AnchorFile::open(&path, &device_key, None).unwrap().unwrap().advance(value).unwrap();
         }
         let old = fs::read(&path).unwrap();
-        AnchorFile::open(&path, &device_key).unwrap().unwrap().advance(7).unwrap();
+        AnchorFile::open(&path, &device_key, None).unwrap().unwrap().advance(7).unwrap();
         let new = fs::read(&path).unwrap();
         for torn in 0..=SECTOR {
             for backwards in [false, true] {
@@ -224,9 +308,13 @@ mod tests {
                 let part = if backwards { SECOND + torn..FILE } else { SECOND..SECOND + torn };
                 bytes[part.clone()].copy_from_slice(&new[part]);
                 fs::write(&path, &bytes).unwrap();
-                let found = AnchorFile::open(&path, &device_key).unwrap().unwrap().last();
+                let found = AnchorFile::open(&path, &device_key, None).unwrap().unwrap().last();
                 assert!(found == 7 || found == 6 && bytes == old, "{found} after {torn} octets");
-                assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), found, "healed");
+                assert_eq!(
+                    AnchorFile::open(&path, &device_key, None).unwrap().unwrap().last(),
+                    found,
+                    "healed"
+                );
             }
         }
     }
@@ -235,12 +323,12 @@ mod tests {
     fn the_line_that_the_first_version_wrote_is_read_and_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         let (path, device_key) = (folder.path().join("anchor"), Secret::new([3; 32]));
-        let mac = hmac_sha256(&key(&device_key), &[&7u64.to_be_bytes()]);
+        let mac = hmac_sha256(&key(&device_key, false), &[&7u64.to_be_bytes()]);
         fs::write(&path, format!("7 {}\n", hex::encode(mac))).unwrap();
-        assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 7);
+        assert_eq!(AnchorFile::open(&path, &device_key, None).unwrap().unwrap().last(), 7);
         assert_eq!(fs::read(&path).unwrap().len(), FILE);
-        assert_eq!(AnchorFile::open(&path, &device_key).unwrap().unwrap().last(), 7);
+        assert_eq!(AnchorFile::open(&path, &device_key, None).unwrap().unwrap().last(), 7);
         fs::write(&path, format!("6 {}\n", hex::encode(mac))).unwrap();
-        assert!(AnchorFile::open(&path, &device_key).unwrap().is_none());
+        assert!(AnchorFile::open(&path, &device_key, None).unwrap().is_none());
     }
 }

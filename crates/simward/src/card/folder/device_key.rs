@@ -4,6 +4,7 @@
 //! NAME.key      32 octets in hexadecimal, and a check value; mode 0600
 //! NAME.place    which folder this card lives in, under a MAC
 //! NAME.anchor   the number of the last answered record, under a MAC
+//! NAME.tpm      which counter of a TPM has that number too, if one does
 //! ```
 //!
 //! NAME comes from the key itself and is what the state folder keeps as its `identity`.
@@ -44,9 +45,15 @@ impl Place {
     }
 }
 
-/// The folder of device keys.
+/// The environment variable that names the TPM of those that count in one.
+const TPM: &str = "SIMWARD_TPM";
+
+/// The folder of device keys, and the TPM beside it.
 #[derive(Debug, Clone)]
-pub(crate) struct DeviceKeys(PathBuf);
+pub(crate) struct DeviceKeys {
+    folder: PathBuf,
+    tpm: Option<String>,
+}
 
 /// One card's key, read.
 pub(super) struct DeviceKey {
@@ -61,24 +68,44 @@ impl DeviceKeys {
         let state =
             || set("XDG_STATE_HOME").unwrap_or_else(|| set("HOME").unwrap_or_default().join(".local/state"));
         let given = given.map(Path::to_owned).or_else(|| set(VARIABLE));
-        Self(given.unwrap_or_else(|| state().join("simward/device-keys")))
+        let folder = given.unwrap_or_else(|| state().join("simward/device-keys"));
+        Self { folder, tpm: std::env::var(TPM).ok().filter(|address| !address.is_empty()) }
+    }
+
+    /// The TPM that new cards count in, and those that were made so: the path of a device, or `HOST:PORT`.
+    pub(super) fn tpm(&self) -> Option<&str> {
+        self.tpm.as_deref()
+    }
+
+    /// The same with this TPM or none, whatever the environment says.
+    pub(crate) fn in_tpm(self, tpm: Option<&str>) -> Self {
+        Self { tpm: tpm.map(str::to_owned), ..self }
+    }
+
+    /// The same with this TPM, if one is given.
+    pub(crate) fn with_tpm(self, tpm: Option<&str>) -> Self {
+        Self { tpm: tpm.map(str::to_owned).or(self.tpm), ..self }
     }
 
     pub(super) fn key_path(&self, name: &str) -> PathBuf {
-        self.0.join(format!("{name}.key"))
+        self.folder.join(format!("{name}.key"))
     }
 
     fn place_path(&self, name: &str) -> PathBuf {
-        self.0.join(format!("{name}.place"))
+        self.folder.join(format!("{name}.place"))
     }
 
     pub(super) fn anchor_path(&self, name: &str) -> PathBuf {
-        self.0.join(format!("{name}.anchor"))
+        self.folder.join(format!("{name}.anchor"))
     }
 
     /// Keeps a key. Whatever already lies under its name is the same key.
     pub(super) fn keep(&self, key: Secret<[u8; 32]>) -> Result<DeviceKey, FolderError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(io_error("make", &self.0))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(io_error("make", &self.folder))?;
         let key = DeviceKey::named(key);
         let path = self.key_path(&key.name);
         // Under another name first: a key that was cut short must never be found.
@@ -89,7 +116,7 @@ impl DeviceKeys {
             writeln!(file, "{} {}", hex::encode(key.key.danger_expose()), key.check())?;
             file.sync_all()?;
             fs::rename(&fresh, &path)?;
-            sync_folder(&self.0)
+            sync_folder(&self.folder)
         })();
         written.map_err(io_error("write", &path))?;
         Ok(key)
@@ -131,7 +158,7 @@ impl DeviceKeys {
             file.write_all(key.place_line(place).as_bytes())?;
             file.sync_all()?;
             fs::rename(&fresh, &path)?;
-            sync_folder(&self.0)
+            sync_folder(&self.folder)
         })();
         written.map_err(io_error("write", &path))
     }
@@ -151,7 +178,7 @@ impl DeviceKeys {
     /// The name of the key that is bound to this folder, whatever the folder itself says. Keys that do not read are
     /// passed over.
     pub(super) fn bound_to(&self, place: &Place) -> Option<String> {
-        let entries = fs::read_dir(&self.0).ok()?;
+        let entries = fs::read_dir(&self.folder).ok()?;
         let names =
             entries.filter_map(|e| Some(e.ok()?.file_name().to_str()?.strip_suffix(".place")?.to_owned()));
         let mut names = names.filter(|name| {
@@ -163,10 +190,11 @@ impl DeviceKeys {
 
     /// Overwrites and removes everything of this name. What is not there any more was removed before.
     pub(super) fn destroy(&self, name: &str) -> io::Result<()> {
-        for path in [self.key_path(name), self.anchor_path(name), self.place_path(name)] {
+        let tpm = self.anchor_path(name).with_extension("tpm");
+        for path in [self.key_path(name), self.anchor_path(name), tpm, self.place_path(name)] {
             overwrite_and_remove(&path)?;
         }
-        if self.0.exists() { sync_folder(&self.0) } else { Ok(()) }
+        if self.folder.exists() { sync_folder(&self.folder) } else { Ok(()) }
     }
 }
 

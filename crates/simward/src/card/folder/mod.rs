@@ -5,7 +5,7 @@
 //! DIR/identity           which device key opens it
 //! DIR/terminated         ends the card for good
 //! DIR/lock               held while a process runs the card
-//! KEYS/IDENTITY.key      the device key; .place and .anchor beside it (see `device_key`)
+//! KEYS/IDENTITY.key      the device key; .place, .anchor and perhaps .tpm beside it (see `device_key`)
 //! ```
 //!
 //! Two answers to what is not as it was left:
@@ -23,6 +23,11 @@ mod anchor;
 mod banks;
 mod device_key;
 mod terminated;
+#[cfg(feature = "tpm")]
+mod tpm;
+#[cfg(not(feature = "tpm"))]
+#[path = "no_tpm.rs"]
+mod tpm;
 
 pub(crate) use anchor::AnchorFile;
 pub(crate) use banks::Banks;
@@ -87,6 +92,13 @@ pub(crate) enum FolderError {
         /// The card's.
         original: PathBuf,
     },
+    /// The card counts in a TPM, and nobody said which.
+    #[error("{} names a counter in a TPM: say which TPM with SIMWARD_TPM (/dev/tpmrm0, or HOST:PORT)", .0.display())]
+    TpmWanted(PathBuf),
+    /// This build speaks to no TPM.
+    #[cfg_attr(feature = "tpm", expect(dead_code, reason = "only of a build without the feature"))]
+    #[error("{}: this simward was built without the feature `tpm`", .0.display())]
+    BuiltWithoutTpm(PathBuf),
     /// The card cannot move there.
     #[error("{} is there already; nothing was moved", .0.display())]
     Occupied(PathBuf),
@@ -195,7 +207,7 @@ impl Folder {
             }
             None => return end(&key.name, "the file that binds the device key to its folder was changed"),
         }
-        let Some(anchor) = AnchorFile::open(&keys.anchor_path(&key.name), &key.key)? else {
+        let Some(anchor) = AnchorFile::open(&keys.anchor_path(&key.name), &key.key, keys.tpm())? else {
             return end(&key.name, "the anchor was changed, or is another card's");
         };
         if anchor.last() > 0
@@ -220,7 +232,9 @@ impl Folder {
         let path = self.keys.anchor_path(&self.key.name);
         let anchor = match self.anchor.take() {
             Some(anchor) => anchor,
-            None => AnchorFile::open(&path, &self.key.key)?.ok_or(FolderError::Lost(path))?,
+            None => {
+                AnchorFile::open(&path, &self.key.key, self.keys.tpm())?.ok_or(FolderError::Lost(path))?
+            }
         };
         let banks = Banks::open(&self.path)?;
         sync_folder(&self.path).map_err(io_error("sync", &self.path))?;
@@ -349,7 +363,7 @@ fn settle_in(
     keys.bind(&key, here)?;
     let anchor = keys.anchor_path(&key.name);
     if !anchor.exists() {
-        AnchorFile::create(&anchor, &key.key)?;
+        AnchorFile::create(&anchor, &key.key, keys.tpm())?;
     }
     let written = (|| {
         let fresh = path.join("identity.new");
