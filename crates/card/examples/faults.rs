@@ -2,7 +2,12 @@
 //!
 //! `faults CASE` makes a card, lets it answer one command in [`under_attack`], then looks whether the attacker won, and says so to
 //! [`verdict`]. `tests/faults/run.py` runs it in an emulator, once for every instruction under attack, without that instruction.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a card that answers no more")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is a card that answers no more"
+)]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -463,3 +463,112 @@ fn a_backup_for_a_key_opens_with_that_key_and_what_is_no_backup_is_refused() {
     fs::write(desk.path("b.age"), sealed).unwrap();
     assert!(desk.well(&back("/b.age", "/key")).starts_with("1 records written, 0 were there"));
 }
+
+#[test]
+fn contacts_and_messages_go_out_in_forms_that_others_read_and_come_in_again() {
+    let desk = Desk::new();
+    let vcards = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:张三\r\nTEL;VALUE=uri:tel:+86-139-1234-5678\r\nTEL:10086\r\nEND:VCARD\r\n";
+    fs::write(desk.path("in.vcf"), vcards).unwrap();
+    let holder = ["--state", "/card", "--pin-file", "/pin"];
+    let with = |words: &[&str]| {
+        let mut all = words[..1].to_vec();
+        all.extend(holder);
+        all.extend(&words[1..]);
+        desk.card(&all)
+    };
+    // A message in EF.SMS, as the card keeps it.
+    let mut card = desk.run("card");
+    for apdu in ["00a4040c07a0000000871002", "002000010831323334ffffffff", "00a4080c047fff6f3c"] {
+        assert_eq!(card.transmit(apdu), "9000");
+    }
+    let message = format!("0107916831080001f1040b916831080000f1000062119121436500{}", "0230");
+    let record = format!("{message}{}", "ff".repeat(176 - message.len() / 2));
+    assert_eq!(card.transmit(&format!("00dc0304b0{record}")), "9000");
+    card.kill();
+    assert_eq!(with(&["import", "/in.vcf"]).out, "2 records written, 0 were there already\n");
+    assert_eq!(with(&["import", "/in.vcf"]).out, "0 records written, 2 were there already\n");
+    assert!(with(&["export", "/out.json"]).out.contains("2 contacts, 1 message records"));
+    assert!(with(&["export", "/out.vcf"]).out.contains("2 contacts"));
+    assert!(with(&["export", "/out.vcf"]).err.contains("is there already; nothing was written"));
+    assert!(with(&["export", "/out.txt"]).err.contains(".vcf or .json"));
+    let info = with(&["info"]).out;
+    assert!(info.contains("contacts      2 of 50") && info.contains("messages      1 of 20"), "{info}");
+    assert!(info.contains("asked for; 3 tries left, of the PUK 10") && info.contains("IoT SAFE"), "{info}");
+    // Onto another card, all of it; what does not fit leaves it as it was.
+    desk.run("other").kill();
+    let other = ["--state", "/other", "--pin-file", "/pin"];
+    let import = |file: &str| {
+        let mut all = vec!["import"];
+        all.extend(other);
+        all.push(file);
+        desk.card(&all)
+    };
+    let many: String = (0..51)
+        .map(|n| format!("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:{n}\r\nTEL:{n}1\r\nEND:VCARD\r\n"))
+        .collect();
+    for (content, name, why) in [
+        (many.as_str(), "/bad.vcf", "room for 50 more contacts, and the file brings 51"),
+        (
+            "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:A name that is far too long for a card\r\nTEL:1\r\nEND:VCARD\r\n",
+            "/bad.vcf",
+            "A name that is far too long",
+        ),
+        ("hello", "/bad.vcf", "something that is no vCard"),
+        (
+            "{\"contacts\":[{\"name\":\"x\",\"number\":\"call me\"}]}",
+            "/bad.json",
+            "something other than +, 0-9",
+        ),
+        ("{\"messages\":[{\"octets\":\"00ff\"}]}", "/bad.json", "message 1 is none"),
+        ("{\"contacts\":", "/bad.json", "EOF"),
+    ] {
+        fs::write(desk.path(&name[1..]), content).unwrap();
+        let said = import(name);
+        assert!(
+            !said.ok && said.err.contains(why) && said.err.contains("nothing was written"),
+            "{}",
+            said.err
+        );
+    }
+    assert_eq!(import("/out.json").out, "3 records written, 0 were there already\n");
+    let exported = |state: &str, out: &str| {
+        desk.well(&["export", "--state", state, "--pin-file", "/pin", out]);
+        fs::read_to_string(desk.path(&out[1..])).unwrap()
+    };
+    assert_eq!(exported("/other", "/again.json"), fs::read_to_string(desk.path("out.json")).unwrap());
+    assert!(desk.card(&["log", "--state", "/card", "--pin-file", "/pin"]).out.contains("nothing yet"));
+}
+
+#[test]
+fn a_profile_is_drawn_and_no_two_are_alike() {
+    let desk = Desk::new();
+    let draw = |out: &str| {
+        desk.well(&[
+            "profile",
+            "--iccid",
+            "8986001200000000025",
+            "--imsi",
+            "460001234567899",
+            "--msisdn",
+            "8613800138000",
+            out,
+        ]);
+        fs::read_to_string(desk.path(&out[1..])).unwrap()
+    };
+    let (one, other) = (draw("/one.toml"), draw("/other.toml"));
+    for field in ["k", "opc", "puk", "adm1", "kic", "kid"] {
+        let line =
+            |text: &str| text.lines().find(|l| l.starts_with(&format!("{field} = "))).unwrap().to_owned();
+        assert_ne!(line(&one), line(&other));
+    }
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(desk.path("one.toml")).unwrap().permissions());
+    assert_eq!(mode & 0o077, 0);
+    desk.well(&["make", "--state", "/drawn", "--profile", "/one.toml"]);
+    let again =
+        desk.card(&["profile", "--iccid", "8986001200000000025", "--imsi", "460001234567899", "/one.toml"]);
+    assert!(
+        !again.ok && fs::read_to_string(desk.path("one.toml")).unwrap() == one,
+        "one that is there is left alone"
+    );
+}

@@ -139,7 +139,7 @@ impl Step {
             }
             Self::Send(_, data) => vec![(tag::CHANNEL_DATA, data.clone())],
             Self::Timer(minutes) => {
-                let bcd = minutes % 10 << 4 | minutes / 10;
+                let bcd = minutes / 10 + 16 * (minutes % 10);
                 vec![(tag::TIMER_IDENTIFIER, vec![TIMER]), (tag::TIMER_VALUE, vec![0, bcd, 0])]
             }
         }

@@ -53,7 +53,7 @@ pub(crate) fn run(tpm: Option<&str>, duration: Duration) -> Result<Vec<Figure>, 
     Ok(figures)
 }
 
-fn profile(n: u64) -> Result<Profile, wire::Malformed> {
+pub(super) fn profile(n: u64) -> Result<Profile, wire::Malformed> {
     Ok(Profile {
         iccid: format!("89860012{n:011}").parse()?,
         imsi: format!("46000{n:010}").parse()?,
@@ -80,12 +80,15 @@ fn open<T>(card: Result<T, card::OpenError>) -> Result<T, BenchError> {
     card.map_err(|e| io::Error::other(e).into())
 }
 
-fn personalised(profile: &Profile, rng: &mut ChaCha20Rng) -> Result<Card<Memory, Counter>, BenchError> {
+pub(super) fn personalised(
+    profile: &Profile,
+    rng: &mut ChaCha20Rng,
+) -> Result<Card<Memory, Counter>, BenchError> {
     open(Card::personalise(Memory::new(), Counter::default(), Secret::new([1; 32]), profile, rng))
 }
 
 /// Says something to the card that must succeed.
-fn say<M: Medium, A: Anchor>(
+pub(super) fn say<M: Medium, A: Anchor>(
     card: &mut Card<M, A>,
     apdu: &[u8],
     rng: &mut ChaCha20Rng,

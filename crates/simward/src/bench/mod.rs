@@ -3,6 +3,7 @@
 mod auc;
 mod card;
 mod pcsc;
+mod timing;
 
 use crate::pcsc::PcscError;
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ enum What {
         #[arg(long, value_name = "TPM")]
         tpm: Option<String>,
     },
+    /// Whether the time of a refusal tells anything of the secret: Welch's t, which is below 4.5 where it does not.
+    Timing,
 }
 
 /// Why there is no figure.
@@ -91,6 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
         What::Pcsc { reader, profile } => pcsc::run(reader.as_deref(), profile.as_deref(), duration)?,
         What::Auc => auc::run(duration)?,
         What::Card { tpm } => card::run(tpm.as_deref(), duration)?,
+        What::Timing => timing::run()?,
     };
     for figure in figures {
         if args.json {

@@ -3,6 +3,7 @@
 mod authenticate;
 mod backup;
 mod contact;
+mod draw;
 mod exchange;
 pub(crate) mod files;
 pub(crate) mod folder;
@@ -42,6 +43,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Profile(draw::Args),
     Make(make::Args),
     Info(info::Info),
     Files(files::Args),
@@ -79,6 +81,7 @@ struct MoveTo {
 pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     match &args.command {
         None => host::run(&args.host),
+        Some(Command::Profile(args)) => draw::run(args),
         Some(Command::Make(args)) => make::run(args),
         Some(Command::Authenticate(args)) => authenticate::run(args),
         Some(Command::Files(args)) => files::run(args),

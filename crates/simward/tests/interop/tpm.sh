@@ -45,7 +45,8 @@ if [ "$(tries card)" = 3 ]; then pass "with its own it opens as before"; else fa
 # The same with a file alone and with the counter: one guess, and everything put back as it was before.
 env -u SIMWARD_TPM "$simward" card make --state plain --profile profile.toml >/dev/null 2>&1 || fail "no card without a TPM"
 copy() { rm -rf copy && mkdir copy && cp -a "$1" copy/state && cp -a device-keys copy/keys; }
-put_back() { # in place: a card knows its folder by its inode
+# put_back FOLDER: in place, for a card knows its folder by its inode.
+put_back() {
     for file in copy/state/*; do cat "$file" >"$1/${file##*/}"; done
     for file in copy/keys/*; do cat "$file" >"device-keys/${file##*/}"; done
 }
