@@ -13,6 +13,7 @@ use crate::gsm;
 use crate::identity::get_identity;
 use crate::iot_safe;
 use crate::lifecycle::{live as live_on, terminate_card};
+use crate::log::Plain;
 use crate::medium::{Anchor, Medium};
 use crate::objects::{retrieve, set};
 use crate::pin::{Recognition, pin};
@@ -106,7 +107,7 @@ pub(crate) fn respond<M: Medium, A: Anchor>(
             status
         }
     } else {
-        let mut all = Vec::new();
+        let mut all = Plain::new(Vec::new());
         match whole(command, &class, channel, &mut all) {
             Ok(None) => Status::OK,
             Ok(Some(command)) => {
@@ -155,7 +156,7 @@ fn whole<'c>(
     command: Command<'c>,
     class: &Classified,
     channel: &mut Channel,
-    all: &'c mut Vec<u8>,
+    all: &'c mut Plain,
 ) -> Result<Option<Command<'c>>, Status> {
     const CHAINED: u8 = 0x10;
     let head = [command.cla.0 & !CHAINED, command.ins.0, command.p1, command.p2];
@@ -176,7 +177,8 @@ fn whole<'c>(
     if before.is_none() && !class.chained {
         return Ok(Some(command));
     }
-    let mut data = before.unwrap_or_default();
+    // Room for all of it at once: a vector that grows leaves copies behind.
+    let mut data = before.unwrap_or_else(|| Plain::new(Vec::with_capacity(LONGEST_CHAIN + 255)));
     data.extend_from_slice(command.data);
     if data.len() > LONGEST_CHAIN {
         return Err(Status::WRONG_LENGTH);

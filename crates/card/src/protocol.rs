@@ -1,6 +1,7 @@
 //! The transmission protocols, as far as commands see them (TS 102 221 §7.3): how data gets to whoever asked for it.
 
 use crate::answer::Answer;
+use crate::log::Plain;
 use crate::session::Pending;
 use alloc::vec::Vec;
 use wire::apdu::{Command, Status};
@@ -99,7 +100,7 @@ impl Protocol {
             out.extend(data.iter().take(command.le.unwrap_or(0)));
             return status;
         }
-        *pending = Pending { channel: number, data: data.to_vec() };
+        *pending = Pending { channel: number, data: Plain::new(data.to_vec()) };
         if status == Status::OK && !data.is_empty() { Status::more(data.len()) } else { status }
     }
 }
@@ -125,9 +126,10 @@ pub(crate) fn get_response(
         *pending = left;
         return exact;
     }
-    let rest = left.data.split_off(le.min(left.data.len()));
+    let given = le.min(left.data.len());
+    let rest = left.data.split_off(given);
     out.extend_from_slice(&left.data);
-    left.data = rest;
+    left.data = Plain::new(rest);
     let more = left.data.len();
     *pending = left;
     if more > 0 { Status::more(more) } else { Status::OK }

@@ -6,12 +6,14 @@ use crate::channels::Channels;
 use crate::file::FileId;
 use crate::iot_safe::OnChannel;
 use crate::key::{KeyRef, KeySet};
+use crate::log::Plain;
 use crate::ota::Assembly;
 use crate::rule::{Condition, Operation};
 use crate::state::State;
 use crate::toolkit::Toolkit;
 use crate::vault::Secrets;
 use alloc::vec::Vec;
+use core::fmt;
 use wire::apdu::Status;
 
 /// The EF that a channel has chosen.
@@ -128,19 +130,26 @@ impl Channel {
 }
 
 /// Data waiting for GET RESPONSE, and on which channel.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Pending {
     pub(crate) channel: u8,
-    pub(crate) data: Vec<u8>,
+    /// Wiped on drop: it may be keys.
+    pub(crate) data: Plain,
 }
 
 /// The beginning of a command whose end has not come (ISO/IEC 7816-4 §5.3.3).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Chain {
     /// Class without the chaining bit, instruction, parameters.
     pub(crate) head: [u8; 4],
-    /// What has come; `None` once another command broke in.
-    pub(crate) data: Option<Vec<u8>>,
+    /// What has come, which may be a PIN; `None` once another command broke in.
+    pub(crate) data: Option<Plain>,
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chain(…)")
+    }
 }
 
 /// Everything a reset forgets.
@@ -161,7 +170,7 @@ impl Session {
         Self {
             channels: Channels::new(),
             secrets: None,
-            pending: Pending { channel: 0, data: Vec::new() },
+            pending: Pending::default(),
             knows_all_channels: false,
             assembly: None,
             toolkit: Toolkit::default(),

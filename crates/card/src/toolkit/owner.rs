@@ -35,6 +35,7 @@ use rand_core::CryptoRng;
 use wire::apdu::{Cla, Command, Ins, Status};
 use wire::sms::{Address, DataCoding, Submit, UserData};
 use wire::toolkit::{Response, find, tag};
+use zeroize::Zeroizing;
 
 /// The menu's choices.
 const STATUS: u8 = 1;
@@ -352,11 +353,11 @@ fn lock_with<M: Medium, A: Anchor>(
     session: &mut Session,
     rng: &mut impl CryptoRng,
 ) -> Result<(), Status> {
-    let mut block = [0xff; 8];
+    let mut block = Zeroizing::new([0xff; 8]);
     block.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
     let key = KeyRef::PIN1.octet();
     let command =
-        Command { cla: Cla::INTERINDUSTRY, ins: Ins::ENABLE_PIN, p1: 0, p2: key, data: &block, le: None };
+        Command { cla: Cla::INTERINDUSTRY, ins: Ins::ENABLE_PIN, p1: 0, p2: key, data: &block[..], le: None };
     let Session { channels, secrets, .. } = &mut *session;
     let channel = channels.get(0).ok_or(Status::TECHNICAL_PROBLEM)?;
     match pin(&command, live, &mut Recognition { channel, secrets }, rng) {
