@@ -1,6 +1,6 @@
 //! What an attacker may ask of a card while he makes its processor leave out an instruction.
 //!
-//! `faults CASE` makes a card, lets it answer one command in [`under_attack`], then looks whether the attacker won, and says so to
+//! `faults CASE [honest]` makes a card, lets it answer one command in [`under_attack`], then looks whether the attacker won, and says so to
 //! [`verdict`]. `tests/faults/run.py` runs it in an emulator, once for every instruction under attack, without that instruction.
 #![allow(
     clippy::unwrap_used,
@@ -117,16 +117,24 @@ fn is_renamed(terminal: &mut Terminal, _: &str) -> bool {
     !terminal.raw(READ_SPN).contains(&hex::encode("Simward"))
 }
 
-fn case(name: &str) -> Option<Case> {
+/// A case; with `honest` the same for somebody who may, which shows that winning is seen.
+fn case(name: &str, honest: bool) -> Option<Case> {
     let mut terminal = Terminal::new();
     terminal.send(USIM);
+    let pin = if honest { PIN } else { WRONG };
     Some(match name {
-        "verify" => Case::new(terminal, verify_apdu(WRONG), is_holder).spends("0020000100"),
-        "verify-adm" => Case::new(terminal, verify_adm_apdu("11111111"), is_operator).spends("0020000a00"),
-        "unblock" => Case::new(terminal, unblock_apdu("99999999", WRONG), is_holder).spends("002c000100"),
-        "change" => Case::new(terminal, change_apdu(WRONG, "7777"), is_holder).spends("0020000100"),
+        "verify" => Case::new(terminal, verify_apdu(pin), is_holder).spends("0020000100"),
+        "verify-adm" => {
+            let code = if honest { ADM } else { "11111111" };
+            Case::new(terminal, verify_adm_apdu(code), is_operator).spends("0020000a00")
+        }
+        "unblock" => {
+            let puk = if honest { PUK } else { "99999999" };
+            Case::new(terminal, unblock_apdu(puk, WRONG), is_holder).spends("002c000100")
+        }
+        "change" => Case::new(terminal, change_apdu(pin, "7777"), is_holder).spends("0020000100"),
         "blocked" => {
-            for _ in 0..3 {
+            for _ in 0..if honest { 2 } else { 3 } {
                 terminal.raw(&verify_apdu(WRONG));
             }
             Case::new(terminal, verify_apdu(PIN), is_holder)
@@ -134,27 +142,37 @@ fn case(name: &str) -> Option<Case> {
         "mac" => {
             terminal.ready();
             let (rand, mut autn) = challenge(RAND, 1, 0);
-            autn[15] ^= 0x40;
+            autn[15] ^= if honest { 0 } else { 0x40 };
             Case::new(terminal, authenticate_apdu((rand, autn)), is_authenticated)
         }
         "sqn" => {
             terminal.ready();
             let heard = authenticate_apdu(challenge(RAND, 1, 0));
-            terminal.send(&heard);
+            if !honest {
+                terminal.send(&heard);
+            }
             Case::new(terminal, heard, is_authenticated)
         }
-        "authenticate" => Case::new(terminal, authenticate_apdu(challenge(RAND, 1, 0)), is_authenticated),
+        "authenticate" => {
+            known(&mut terminal, honest);
+            Case::new(terminal, authenticate_apdu(challenge(RAND, 1, 0)), is_authenticated)
+        }
         "read" => {
+            known(&mut terminal, honest);
             terminal.raw(SELECT_IMSI);
             Case::new(terminal, READ_IMSI, |_, answer| answer.contains(IMSI))
         }
         "update" => {
             terminal.ready();
+            if honest {
+                terminal.raw(&verify_adm_apdu(ADM));
+            }
             terminal.raw(SELECT_SPN);
             Case::new(terminal, format!("00d6000011{}", "58".repeat(17)), is_renamed)
         }
-        "remote" => Case::new(terminal, forged_packet(), is_renamed),
+        "remote" => Case::new(terminal, packet(honest), is_renamed),
         "sign" => {
+            known(&mut terminal, honest);
             let digest = "5a".repeat(32);
             Case::new(terminal, format!("002a9e9a20{digest}"), |_, answer| answer.starts_with("61"))
         }
@@ -162,12 +180,18 @@ fn case(name: &str) -> Option<Case> {
     })
 }
 
-/// A secured packet that renames the network, its checksum wrong in one bit.
-fn forged_packet() -> String {
+fn known(terminal: &mut Terminal, honest: bool) {
+    if honest {
+        terminal.raw(&verify_apdu(PIN));
+    }
+}
+
+/// A secured packet that renames the network, its checksum wrong in one bit unless it is the operator's.
+fn packet(honest: bool) -> String {
     let head = Head { spi: Spi::FULL, kic: AES_KEY_SET_1, kid: AES_KEY_SET_1, tar: [0xb0, 0x00, 0x10] };
     let script = hex::decode(format!("00a4080c047fff6f4600d6000011{}", "58".repeat(17))).unwrap();
     let mut packet = ota_keys().seal_command(&head, 1, &script).unwrap();
-    *packet.last_mut().unwrap() ^= 1;
+    *packet.last_mut().unwrap() ^= u8::from(!honest);
     let from = Address::from(&"8613800100500".parse::<wire::Msisdn>().unwrap());
     let data = UserData::octets(DataCoding::FOR_THE_CARD, vec![command_element()], packet);
     let mut deliver = Deliver::new(from, Timestamp::new(wire::UnixTime(1_790_000_000), 32), data);
@@ -183,11 +207,11 @@ fn naive() -> u32 {
     won | if status & 0xfff0 == 0x63c0 && card.tries == 3 { FREE_TRY } else { 0 }
 }
 
-fn judge(name: &str) -> u32 {
+fn judge(name: &str, honest: bool) -> u32 {
     if name == "naive" {
         return naive();
     }
-    let Some(Case { mut terminal, apdu, won, tries }) = case(name) else { panic!("no such case") };
+    let Some(Case { mut terminal, apdu, won, tries }) = case(name, honest) else { panic!("no such case") };
     let before = tries.map(|query| terminal.raw(query));
     let apdu = hex::decode(apdu).unwrap();
     let answer = hex::encode(under_attack(&mut terminal.card, &apdu, &mut terminal.rng));
@@ -208,5 +232,7 @@ fn judge(name: &str) -> u32 {
 }
 
 fn main() {
-    verdict(judge(&std::env::args().nth(1).unwrap_or_default()));
+    let mut words = std::env::args().skip(1);
+    let name = words.next().unwrap_or_default();
+    verdict(judge(&name, words.next().is_some_and(|word| word == "honest")));
 }

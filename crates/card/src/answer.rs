@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use wire::apdu::Status;
+use zeroize::Zeroize as _;
 
 /// The answer of a command that was carried out.
 pub(crate) enum Answer<'a> {
@@ -17,4 +18,14 @@ pub(crate) enum Answer<'a> {
     Held(Vec<u8>),
     /// Such data with a warning.
     Warned(Vec<u8>, Status),
+}
+
+/// What was made may be keys.
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        match self {
+            Self::Made(data) | Self::Held(data) | Self::Warned(data, _) => data.zeroize(),
+            Self::Done | Self::Part(_) | Self::Whole(_) => {}
+        }
+    }
 }

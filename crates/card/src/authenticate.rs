@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::card::Live;
 use crate::change::Change;
 use crate::gba;
+use crate::log::Plain;
 use crate::medium::{Anchor, Medium};
 use crate::objects::expected;
 use crate::reference::{ISIM, USIM};
@@ -11,6 +12,7 @@ use crate::session::{Channel, secrets};
 use crate::sqn::SqnArray;
 use crate::vault::Secrets;
 use alloc::vec::Vec;
+use core::fmt;
 use core::hint::black_box;
 use keys::aka::Aka;
 use keys::milenage::{Amf, Sqn, Vector, conceal, gsm};
@@ -67,12 +69,18 @@ pub(crate) fn authenticate<M: Medium, A: Anchor>(
 }
 
 /// AUTHENTICATE with a data object, 53 or 73, that comes and goes block by block.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Blocks {
     /// What has come so far, and for which context.
     In { context: u8, so_far: Vec<u8> },
-    /// The answer, and how much of it has been given.
-    Out { context: u8, whole: Vec<u8>, given: usize },
+    /// The answer, which has keys in it, and how much of it has been given.
+    Out { context: u8, whole: Plain, given: usize },
+}
+
+impl fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Blocks(…)")
+    }
 }
 
 /// P1 of a block: the first or the next of the command, the first or the next of the answer (TS 102 221 §11.1.16).
@@ -101,12 +109,15 @@ pub(crate) fn authenticate_blocks<M: Medium, A: Anchor>(
             [&so_far[..], command.data].concat()
         }
         (FIRST_OF_ANSWER, Some(Blocks::Out { context, whole, .. })) if context == command.p2 => {
-            return Ok(give(context, whole, 0, channel));
+            // Whoever was the holder may be so no more.
+            secrets(live, channel, open)?;
+            return Ok(give(command, whole, 0, channel));
         }
         (NEXT_OF_ANSWER, Some(Blocks::Out { context, whole, given }))
-            if context == command.p2 && given > 0 && given < whole.len() =>
+            if context == command.p2 && given > 0 =>
         {
-            return Ok(give(context, whole, given, channel));
+            secrets(live, channel, open)?;
+            return Ok(give(command, whole, given, channel));
         }
         (NEXT | FIRST_OF_ANSWER | NEXT_OF_ANSWER, _) => return Err(Status::CONDITIONS_NOT_SATISFIED),
         _ => return Err(Status::WRONG_P1_P2),
@@ -127,19 +138,21 @@ pub(crate) fn authenticate_blocks<M: Medium, A: Anchor>(
     }
     let data = find(&so_far, tag).ok_or(Status::WRONG_DATA)?;
     let plain = Command { ins: Ins::AUTHENTICATE, p1: 0, data, ..*command };
-    let Answer::Held(answer) = authenticate(&plain, live, channel, open, rng)? else {
-        return Err(Status::TECHNICAL_PROBLEM);
-    };
-    channel.blocks = Some(Blocks::Out { context, whole: tlv(tag, &answer), given: 0 });
+    let answer = authenticate(&plain, live, channel, open, rng)?;
+    let Answer::Held(answer) = &answer else { return Err(Status::TECHNICAL_PROBLEM) };
+    channel.blocks = Some(Blocks::Out { context, whole: Plain::new(tlv(tag, answer)), given: 0 });
     Err(Status::RESPONSE_WAITS)
 }
 
-/// A block of an answer. What was given last may be asked for no more.
-fn give(context: u8, whole: Vec<u8>, from: usize, channel: &mut Channel) -> Answer<'static> {
+/// A block of an answer. Once the last was asked for in its length, none is asked for again.
+fn give(command: &Command<'_>, whole: Plain, from: usize, channel: &mut Channel) -> Answer<'static> {
     let given = whole.len().min(from + BLOCK);
     let block = whole.get(from..given).unwrap_or_default().to_vec();
     let more = given < whole.len();
-    channel.blocks = Some(Blocks::Out { context, whole, given });
+    if more || command.le != Some(block.len()) {
+        channel.blocks =
+            Some(Blocks::Out { context: command.p2, whole, given: if more { given } else { from } });
+    }
     if more { Answer::Warned(block, Status::MORE_DATA_WAITS) } else { Answer::Made(block) }
 }
 

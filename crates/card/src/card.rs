@@ -49,10 +49,13 @@ pub(crate) struct Live<M, A> {
 impl<M: Medium, A: Anchor> Live<M, A> {
     /// Makes the changes durable, then real. After an error nothing has changed and nothing may be granted.
     pub(crate) fn commit(&mut self, changes: &[Change], rng: &mut impl CryptoRng) -> Result<(), Status> {
+        if !self.state.fits(changes) {
+            return Err(Status::TECHNICAL_PROBLEM);
+        }
         let record = Change::record(changes);
         let state = &self.state;
         self.log.commit(&record, || state.snapshot(), rng).map_err(|Fault| Status::MEMORY_PROBLEM)?;
-        // Every change was made for a file of this state.
+        // It fits, and was made for codes that are there.
         self.state.apply(changes).ok_or(Status::TECHNICAL_PROBLEM)?;
         if changes.iter().any(Change::ends_a_secret) {
             // What opened the vault before must not open a copy of the log. Should it not go now, it goes with the next

@@ -7,6 +7,7 @@ use crate::gba::Bootstrapped;
 use crate::key::KeyRef;
 use crate::log::Plain;
 use crate::owner_key::OwnerKey;
+use crate::tree::Tree;
 use crate::vault::Held;
 use alloc::vec::Vec;
 use keys::milenage::Sqn;
@@ -51,6 +52,34 @@ impl Change {
     /// Whether something that opened the vault before opens it no more.
     pub(crate) const fn ends_a_secret(&self) -> bool {
         matches!(self, Self::Code(..) | Self::Held(None))
+    }
+
+    /// Whether it is of the files.
+    pub(crate) const fn is_of_files(&self) -> bool {
+        matches!(
+            self,
+            Self::Write(..)
+                | Self::Push(..)
+                | Self::Replace(..)
+                | Self::Allow(..)
+                | Self::Life(..)
+                | Self::Create(..)
+                | Self::Delete(..)
+        )
+    }
+
+    /// Brings it about in the files, if it is of them. `None` if it does not fit.
+    pub(crate) fn apply_to(&self, tree: &mut Tree) -> Option<()> {
+        match self {
+            Self::Write(file, offset, bytes) => tree.write(*file, *offset, bytes),
+            Self::Push(file, record) => tree.push(*file, record),
+            Self::Replace(file, content) => tree.replace(*file, content.clone()),
+            Self::Allow(file, most) => tree.allow(*file, *most),
+            Self::Life(file, life) => tree.live(*file, *life),
+            Self::Create(file) => tree.create(file.clone()),
+            Self::Delete(file) => tree.delete(*file),
+            _ => Some(()),
+        }
     }
 
     /// Several changes as one record.

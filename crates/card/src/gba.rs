@@ -8,7 +8,7 @@ use crate::authenticate::{Accepted, accept};
 use crate::card::Live;
 use crate::change::Change;
 use crate::codec::{Reader, put_string};
-use crate::file::FileId;
+use crate::file::{FileId, Structure};
 use crate::medium::{Anchor, Medium};
 use crate::reference::{GBA_BOOTSTRAPPED, GBA_NAF_LIST, USIM};
 use crate::tree::Tree;
@@ -28,6 +28,8 @@ const NAF_DERIVATION: u8 = 0xde;
 const NAF_ID: u32 = 0x80;
 /// And of the transaction's, which the terminal knows.
 const B_TID: u32 = 0x81;
+
+const RAND_BYTES: usize = 16;
 
 /// What a bootstrapping left: Ks, sealed with what hangs on the PIN, and the challenge that it came of.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,7 +110,12 @@ fn bootstrap<M: Medium, A: Anchor>(
     autn: &[u8; 16],
     rng: &mut impl CryptoRng,
 ) -> Result<Answer<'static>, Status> {
-    let file = ef(&GBA_BOOTSTRAPPED, &live.state.tree).ok_or(Status::SECURITY_CONTEXT_NOT_SUPPORTED)?;
+    let tree = &live.state.tree;
+    let (file, size) = ef(&GBA_BOOTSTRAPPED, tree)
+        .and_then(|id| Some((id, tree.file(id)?)))
+        .filter(|(_, f)| f.structure() == Some(Structure::Transparent) && f.content.len() > RAND_BYTES)
+        .map(|(id, f)| (id, f.content.len()))
+        .ok_or(Status::SECURITY_CONTEXT_NOT_SUPPORTED)?;
     let (sqn, vector) =
         match accept(&live.state.sqn, &secrets.aka, rand, autn, |vector| mac_star(vector.mac_a, &vector.ik))?
         {
@@ -117,10 +124,9 @@ fn bootstrap<M: Medium, A: Anchor>(
         };
     let bootstrapped = Bootstrapped::new(rand, &ks(&vector.ck, &vector.ik), &secrets.key, rng);
     // The transaction's name and the key's lifetime are the terminal's to write.
-    let mut content = Vec::from([16]);
+    let mut content = Vec::from([RAND_BYTES as u8]);
     content.extend_from_slice(rand);
-    let size = live.state.tree.file(file).map_or(0, |f| f.content.len());
-    content.resize(size.max(content.len()), 0);
+    content.resize(size, 0);
     let changes = [Change::Sqn(sqn), Change::Bootstrapped(bootstrapped), Change::Write(file, 0, content)];
     live.commit(&changes, rng)?;
     let [.., last] = &vector.res;
@@ -158,19 +164,20 @@ fn noted(naf: &[u8], tree: &Tree) -> Option<Change> {
     let id = ef(&GBA_NAF_LIST, tree)?;
     let file = tree.file(id)?;
     let record = usize::from(file.structure()?.record()?);
-    let records = || file.content.chunks(record);
-    if records().any(|r| find(r, NAF_ID) == Some(naf)) {
-        return None;
-    }
     let b_tid = tree.file(ef(&GBA_BOOTSTRAPPED, tree)?).and_then(|f| b_tid(&f.content)).unwrap_or_default();
     let mut new = [tlv(NAF_ID, naf), tlv(B_TID, b_tid)].concat();
-    if new.len() > record {
+    if record == 0 || new.len() > record {
         return None;
     }
     new.resize(record, 0xff);
-    let kept = file.content.len().checked_sub(record)?;
-    new.extend_from_slice(file.content.get(..kept)?);
-    Some(Change::Replace(id, new))
+    if file.content.chunks(record).any(|r| r == new) {
+        return None;
+    }
+    // Whatever stood there of it goes: the transaction is another.
+    let others = file.content.chunks(record).filter(|r| find(r, NAF_ID) != Some(naf));
+    let mut all: Vec<u8> = core::iter::once(&new[..]).chain(others).flatten().copied().collect();
+    all.resize(file.content.len(), 0xff);
+    Some(Change::Replace(id, all))
 }
 
 /// The transaction's name in EF.GBABP: after the challenge, with its length before it.

@@ -20,6 +20,7 @@ use crate::state::State;
 use crate::vault::Secrets;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use keys::agree::AgreeKey;
 use keys::digest::sha256;
 use keys::sign::Es256Key;
@@ -68,12 +69,18 @@ pub(crate) struct Safe {
 }
 
 /// What is to be signed, as it comes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Signing {
     /// A text, of which this much has come, tags and lengths too.
     Text(Vec<u8>),
     /// Its digest.
     Hash,
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signing(…)")
+    }
 }
 
 /// Whether a command is this application's, where it is the active one. CHANGE PIN has an instruction of its: a PIN begins with no
@@ -84,10 +91,11 @@ pub(crate) fn takes(command: &Command<'_>, channel: &Channel, state: &State) -> 
         | Ins::READ_PUBLIC_KEY
         | Ins::COMPUTE_SIGNATURE
         | Ins::COMPUTE_DH
-        | Ins::GET_DATA
         | Ins::PUT_PUBLIC_KEY
         | Ins::GET_CHALLENGE => true,
         Ins::PERFORM_SECURITY_OPERATION => command.p1 <= CLOSE,
+        // In class 8X, with an EF chosen, it is RETRIEVE DATA.
+        Ins::GET_DATA => command.cla.0 & 0x80 == 0 || channel.ef.is_none(),
         Ins::CHANGE_PIN => command.p1 == CLOSE || command.data.first() == Some(&(PUBLIC_ID as u8)),
         _ => false,
     };
@@ -255,6 +263,8 @@ fn generate<M: Medium, A: Anchor>(
     let id = named(command, PRIVATE_ID)?;
     let vault = &secrets(live, channel, open)?.key;
     let point = match id {
+        // A key that is gone does not come back: not for whoever happens to have a telephone that asks for no PIN.
+        OWNERS if !live.state.asks_holder() => return Err(Status::CONDITIONS_NOT_SATISFIED),
         OWNERS => {
             let owner = OwnerKey::new(&Es256Key::random(rng), vault, rng);
             let point = owner.public;

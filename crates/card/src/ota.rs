@@ -28,6 +28,7 @@ use crate::select::select;
 use crate::session::{Channel, Session};
 use crate::state::State;
 use alloc::vec::Vec;
+use core::hint::black_box;
 use keys::Secret;
 use keys::ota::OtaKeys;
 use rand_core::CryptoRng;
@@ -166,7 +167,11 @@ fn take<M: Medium, A: Anchor>(
     let before = ota.left;
     live.commit(&[Change::OtaTries(before.saturating_sub(1))], rng)?;
     let ota = live.state.extras.ota.as_ref().ok_or(Status::INS_NOT_SUPPORTED)?;
+    // Asked twice, as every checksum here: one instruction left out opens nothing.
     let Ok(opened) = ota.keys.open_command(packet) else { return Ok(None) };
+    if black_box(&ota.keys).open_command(black_box(packet)).is_err() {
+        return Ok(None);
+    }
     if opened.counter <= ota.counter {
         // Whoever says again what was said once gets back what it cost, and no more.
         live.commit(&[Change::OtaTries(before)], rng)?;

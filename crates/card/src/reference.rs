@@ -27,10 +27,11 @@ pub(crate) const ISIM: &[u8] = ISIM_AID.split_at(7).0;
 
 /// EF.ICCID under the MF.
 pub(crate) const ICCID: u16 = 0x2fe2;
-/// EF.DEED, EF.ALERT and EF.SEEN, which are ours.
+/// EF.DEED, EF.ALERT, EF.SEEN and EF.TELEPHONES, which are ours.
 pub(crate) const DEED: [u16; 1] = [0x2f1d];
 pub(crate) const ALERT: [u16; 1] = [0x2f1e];
 pub(crate) const SEEN: [u16; 1] = [0x2f1f];
+pub(crate) const TELEPHONES: [u16; 1] = [0x2f20];
 /// EF.IMSI and EF.AD of the USIM.
 pub(crate) const IMSI: u16 = 0x6f07;
 pub(crate) const AD: u16 = 0x6fad;
@@ -236,8 +237,8 @@ const SMSP_RECORD: u8 = 40;
 
 macro_rules! files {
     ($($dir:ident $fid:literal $sfi:literal $structure:expr, $rule:ident, $content:expr;)*) => {
-        /// Every EF that is not another's. Ours are 2F1D to 2F1F, identifiers that no standard gives files under the MF: EF.DEED;
-        /// EF.ALERT, where an alert goes; EF.SEEN, what the card saw of the telephone and the network.
+        /// Every EF that is not another's. Ours are 2F1D to 2F20, identifiers that no standard gives files under the MF: EF.DEED;
+        /// EF.ALERT, where an alert goes; EF.SEEN, what the card heard of the network; EF.TELEPHONES, those it was in.
         const FILES: &[Entry] = &[$(
             Entry {
                 dir: Dir::$dir, fid: $fid, sfi: $sfi, structure: $structure, rule: Rule::$rule, content: $content,
@@ -257,6 +258,7 @@ files! {
     Mf 0x2f1d 0x00 Transparent,           PinAdm,      |p| Some(p.deed_id?.to_vec());
     Mf 0x2f1e 0x00 Transparent,           PinAdm,      |p| Some(alert(p));
     Mf 0x2f1f 0x00 Structure::Cyclic(SEEN_RECORD), PinAdm, |_| Some(vec![0xff; usize::from(SEEN_RECORD) * SEEN_RECORDS]);
+    Mf 0x2f20 0x00 Structure::Cyclic(8),  PinAdm,      |_| Some(vec![0xff; 8 * 5]);
     // TS 31.102 §4.2, short identifiers of Annex H. Languages.
     Usim 0x6f05 0x02 Transparent,         AlwaysPin,   |_| Some(b"enzh".to_vec());
     Usim 0x6f06 0x17 Linear(ARR_RECORD),  AlwaysNever, |_| Some(rules());

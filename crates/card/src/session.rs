@@ -106,6 +106,12 @@ impl Channel {
         *self = Self { shown: kept, ..Self::new() };
     }
 
+    /// Nobody is recognised here any more, and nothing is under way.
+    pub(crate) fn forget_all(&mut self) {
+        self.shown = KeySet::EMPTY;
+        (self.transfer, self.chain, self.blocks, self.safe) = (None, None, None, None);
+    }
+
     /// Whoever speaks has shown this key.
     pub(crate) const fn recognise(&mut self, key: KeyRef) {
         self.shown = self.shown.with(KeySet::of(key));

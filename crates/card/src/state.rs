@@ -195,9 +195,15 @@ impl State {
         }
     }
 
-    /// Whether this code is asked for, or another in its place.
-    pub(crate) fn is_asked(&self, key: KeyRef) -> bool {
-        self.credential(key).is_some_and(|c| c.asked != Asked::No)
+    /// Whether anybody is asked for the holder's PIN, or for another in its place.
+    pub(crate) fn asks_holder(&self) -> bool {
+        self.credential(KeyRef::PIN1).is_some_and(|pin| !self.is_free(KeyRef::PIN1, pin.asked))
+    }
+
+    /// The code that is asked for in the holder's name, once it is.
+    pub(crate) fn holders_code(&self) -> KeyRef {
+        let replaced = self.credential(KeyRef::PIN1).is_some_and(|pin| pin.asked == Asked::Universal);
+        if replaced { KeyRef::UNIVERSAL } else { KeyRef::PIN1 }
     }
 
     /// Whether the vault opens to everybody once this code is asked for so.
@@ -210,9 +216,19 @@ impl State {
         }
     }
 
+    /// Whether the changes fit the files of this card: what does not must never be written.
+    pub(crate) fn fits(&self, changes: &[Change]) -> bool {
+        if !changes.iter().any(Change::is_of_files) {
+            return true;
+        }
+        let mut tree = self.tree.clone();
+        changes.iter().all(|change| change.apply_to(&mut tree).is_some())
+    }
+
     /// Brings the changes about. `None`, with some of them done, if one does not fit this card.
     pub(crate) fn apply(&mut self, changes: &[Change]) -> Option<()> {
         for change in changes {
+            change.apply_to(&mut self.tree)?;
             match change {
                 Change::Tries(which, left) => {
                     self.kept_mut(*which)?.left = *left;
@@ -227,16 +243,17 @@ impl State {
                 Change::Sqn(sqn) => self.sqn.take(*sqn),
                 Change::OtaTries(left) => self.extras.ota.as_mut()?.left = *left,
                 Change::OtaCounter(counter) => self.extras.ota.as_mut()?.counter = *counter,
-                Change::Write(file, offset, bytes) => self.tree.write(*file, *offset, bytes)?,
-                Change::Push(file, record) => self.tree.push(*file, record)?,
-                Change::Replace(file, content) => self.tree.replace(*file, content.clone())?,
-                Change::Allow(file, most) => self.tree.allow(*file, *most)?,
-                Change::Life(file, life) => self.tree.live(*file, *life)?,
-                Change::Create(file) => self.tree.create(file.clone())?,
-                Change::Delete(file) => self.tree.delete(*file)?,
                 Change::Alert(number) => self.extras.alerts = *number,
                 Change::OwnerKey(key) => self.extras.owner = Some(key.clone()),
                 Change::Bootstrapped(bootstrapped) => self.extras.bootstrapped = Some(bootstrapped.clone()),
+                // Of files.
+                Change::Write(..)
+                | Change::Push(..)
+                | Change::Replace(..)
+                | Change::Allow(..)
+                | Change::Life(..)
+                | Change::Create(..)
+                | Change::Delete(..) => {}
             }
         }
         Some(())
@@ -244,7 +261,7 @@ impl State {
 
     /// The whole state as a record.
     pub(crate) fn snapshot(&self) -> Plain {
-        let size = 768 + self.credentials.len() * Credential::BYTES + self.tree.snapshot_bytes();
+        let size = 832 + self.credentials.len() * Credential::BYTES + self.tree.snapshot_bytes();
         // Room for all of it at once: a vector that grows leaves copies of K behind.
         let mut out = Plain::new(Vec::with_capacity(size));
         out.push(FORMAT);

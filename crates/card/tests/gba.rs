@@ -99,8 +99,16 @@ fn names_longer_than_a_command_come_in_blocks() {
     }
     let key = expected(&naf);
     assert_eq!(terminal.send("0089a08424"), format!("7322{key}"));
-    assert_eq!(terminal.send("0089a08424"), format!("7322{key}"), "the first block may be asked for again");
-    assert_eq!(terminal.raw("0089208424"), "6985", "there is no second");
+    assert_eq!(terminal.raw("0089a08424"), "6985", "once it is given it is gone");
+    // Nor does whoever lost the PIN get it.
+    let apdu = derive_apdu(NAF, IMPI);
+    let object = wire::tlv::tlv(0x73, &hex::decode(&apdu[10..]).unwrap());
+    assert_eq!(terminal.raw(&format!("00898084{:02x}{}", object.len(), hex::encode(&object))), "62f3");
+    assert_eq!(terminal.raw("0089208424"), "6985", "there is no second block");
+    assert_eq!(terminal.raw(&format!("00898084{:02x}{}", object.len(), hex::encode(&object))), "62f3");
+    assert_eq!(terminal.raw(&verify_apdu(WRONG)), "63c2");
+    assert_eq!(terminal.raw("0089a08424"), "6982");
+    assert_eq!(terminal.raw(&verify_apdu(PIN)), "9000");
     // Another command in between, and it is gone.
     assert_eq!(terminal.raw("0089808404730ade01"), "63f1");
     assert_eq!(terminal.raw("0089a08424"), "6985");

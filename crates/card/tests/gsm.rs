@@ -12,7 +12,7 @@ fn a_phone_of_old_finds_its_sim() {
     assert_eq!(terminal.raw("a0a40000023f00"), "9f16");
     let mf = terminal.raw("a0c0000016");
     assert_eq!(&mf[8..14], "3f0001", "{mf}");
-    assert_eq!(&mf[26..], "0d020704 00838a838a9000".replace(' ', ""), "{mf}");
+    assert_eq!(&mf[26..], "0d020804 00838a838a9000".replace(' ', ""), "{mf}");
     assert_eq!(terminal.raw("a0a40000027f20"), "9f16");
     assert_eq!(terminal.raw("a0f2000016").len(), 48);
     assert_eq!(terminal.raw("a0a40000026f07"), "9f0f");

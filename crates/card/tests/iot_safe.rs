@@ -112,6 +112,20 @@ fn a_new_key_takes_the_place_of_the_old_one_and_lasts() {
 }
 
 #[test]
+fn a_telephone_that_asks_for_no_pin_signs_and_replaces_no_key() {
+    let mut terminal = open();
+    assert_eq!(terminal.raw(&disable_apdu(PIN)), "9000");
+    terminal.card.reset();
+    terminal.raw(SAFE);
+    assert_eq!(terminal.raw(GENERATE), "6985");
+    assert_eq!(terminal.raw(INIT_DIGEST), "9000");
+    // An EF chosen while the application is active is read as any is.
+    terminal.raw("00a4000c023f00");
+    terminal.raw("00a4000c022fe2");
+    assert_eq!(terminal.raw("80cb008001 80".replace(' ', "").as_str()), "6981");
+}
+
+#[test]
 fn two_cards_that_were_given_no_key_make_their_own() {
     let make = |seed| {
         let profile = card::Profile { card_key: None, ..profile() };

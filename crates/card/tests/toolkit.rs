@@ -293,7 +293,7 @@ fn an_alert_is_signed_says_where_and_never_has_a_number_twice() {
         assert_eq!(kinds(&all), sent);
         let location = vec![0x64, 0xf0, 0x00, 0x12, 0x34, 0x56, 0x78];
         assert_eq!(read_alert(&message_of(&all[1])), (number, location));
-        assert_eq!(all[2].text(), "Your operator was alerted");
+        assert_eq!(all[2].text(), "The alert was sent");
         // The number outlives the power.
         let Telephone { terminal, .. } = telephone;
         telephone = Telephone { terminal: reopened(terminal), waits: None };
@@ -362,40 +362,107 @@ fn an_alert_goes_as_a_datagram_and_by_message_where_that_fails() {
 
 #[test]
 fn what_happened_is_written_down_once_and_the_newest_stands_first() {
-    let mut telephone = Telephone::new(&profile(), Can(&[LOCATE]));
-    telephone.does();
+    const CAN: Can = Can(&[(5, 1), (5, 5), (25, 5), LOCATE]);
+    let mut telephone = Telephone::new(&profile(), CAN);
     let event = |telephone: &mut Telephone, body: &str| {
         telephone.say(&format!("80c20000{:02x}d6{:02x}{body}", body.len() / 2 + 2, body.len() / 2))
     };
     let rejected = "990112820283817d0500f1100001bf0108f40109f5010b";
+    // Nothing that the card did not ask for, or that the telephone has not agreed to.
+    assert!(event(&mut telephone, rejected).starts_with("91"));
+    telephone.does();
+    let select = |telephone: &mut Telephone, fid: &str| {
+        assert_eq!(telephone.say(&format!("00a408 0c02{fid}").replace(' ', "")), "9000")
+    };
+    let record =
+        |telephone: &mut Telephone, n: u8, len: u8| telephone.say(&format!("00b2{n:02x}04{len:02x}"));
+    select(&mut telephone, "2f1f");
+    assert!(record(&mut telephone, 1, 0x18).starts_with("ffff"));
     assert_eq!(event(&mut telephone, rejected), "9000");
     assert_eq!(event(&mut telephone, "990103820282819b0102"), "9000");
-    assert_eq!(telephone.say("00a4000c023f00"), "9000");
-    assert_eq!(telephone.say("00a4000c022f1f"), "9000");
-    let record = |telephone: &mut Telephone, n: u8| telephone.say(&format!("00b2{n:02x}0418"));
-    assert!(record(&mut telephone, 1).starts_with("03031b0102ff"));
-    assert!(
-        record(&mut telephone, 2)
-            .starts_with("12107d0500f11000013f0108740109750 10bff".replace(' ', "").as_str())
-    );
-    assert!(record(&mut telephone, 3).starts_with("f0083a06000000000000ff"));
-    // The same again is no news, and wears nothing out.
-    let before = telephone.terminal.card.iccid();
-    for _ in 0..100 {
+    assert!(record(&mut telephone, 1, 0x18).starts_with("03031b0102ff"));
+    assert!(record(&mut telephone, 2, 0x18).starts_with("12107d0500f11000013f010874010975010bff"));
+    // The same again is no news, nor is another cell of the same area.
+    for cell in 0..100 {
         event(&mut telephone, rejected);
-        event(&mut telephone, "990103820282819b0102");
+        event(&mut telephone, &format!("990103820282819b0100930700f1100001{cell:04x}"));
     }
-    assert_eq!(telephone.terminal.card.iccid(), before);
-    assert!(record(&mut telephone, 3).starts_with("f0"));
-    // Another telephone is news.
-    telephone.say(&Can(&[LOCATE]).apdu());
-    let asked = telephone.asked();
-    telephone.answers(&asked, 0, "94083a06000000000010");
-    assert!(record(&mut telephone, 1).starts_with("f0083a06000000000010ff"));
-    // It is the operator's and the holder's to read, and nobody's to write but the operator's.
+    assert!(record(&mut telephone, 1, 0x18).starts_with("030a1b0100130500f1100001ff"));
+    assert!(record(&mut telephone, 2, 0x18).starts_with("0303"));
+    assert!(record(&mut telephone, 3, 0x18).starts_with("12"));
+    // However much news there is, what a session writes is bounded.
+    for area in 0..1_000 {
+        event(&mut telephone, &format!("990103820282819b0100930500f110{area:04x}"));
+    }
+    assert!(
+        record(&mut telephone, 1, 0x18).starts_with("030a1b0100130500f1100060ff"),
+        "{}",
+        record(&mut telephone, 1, 0x18)
+    );
+    // Telephones have a file of their own, which no event pushes them out of; another one is news, and no other length is one.
+    select(&mut telephone, "2f20");
+    assert!(record(&mut telephone, 1, 8).starts_with("3a06000000000000"));
+    for (imei, first) in [
+        ("94083a06000000000000", "3a06000000000000"),
+        ("94083a06000000000010", "3a06000000000010"),
+        ("94093a0600000000002000", "3a06000000000010"),
+        ("9400", "3a06000000000010"),
+    ] {
+        telephone.say(&Can(&[LOCATE]).apdu());
+        let asked = telephone.asked();
+        telephone.answers(&asked, 0, imei);
+        assert!(record(&mut telephone, 1, 8).starts_with(first), "{imei}");
+    }
+    assert!(record(&mut telephone, 2, 8).starts_with("3a06000000000000"));
+    // They are the operator's and the holder's to read, and nobody's to write but the operator's.
     telephone.terminal.card.reset();
-    telephone.say("00a4000c022f1f");
-    assert_eq!(record(&mut telephone, 1), "6982");
+    for (fid, len) in [("2f1f", 0x18), ("2f20", 8)] {
+        telephone.say(&format!("00a4000c02{fid}"));
+        assert_eq!(record(&mut telephone, 1, len), "6982");
+    }
+}
+
+#[test]
+fn two_alerts_are_never_one_number_and_the_second_waits_for_the_first() {
+    let mut telephone = Telephone::new(&with_number(), Can(&[MENU, SHOW, SEND, LOCATE]));
+    telephone.does();
+    telephone.chooses(3);
+    telephone.chooses(3);
+    let all = telephone.does();
+    let texts: Vec<_> = all.iter().filter(|a| a.kind == command::DISPLAY_TEXT).map(Asked::text).collect();
+    assert_eq!(texts, ["An alert is on its way", "The alert was sent"]);
+    let sent: Vec<_> = all.iter().filter(|a| a.kind == command::SEND_SHORT_MESSAGE).collect();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(read_alert(&message_of(sent[0])).0, 1);
+    telephone.chooses(3);
+    let all = telephone.does();
+    assert_eq!(read_alert(&message_of(&all[1])).0, 2);
+}
+
+#[test]
+fn lock_asks_for_the_pin_that_stands_in_where_that_one_is_off() {
+    const CAN: Can = Can(&[MENU, SHOW, ASK, REFRESH]);
+    let codes = Profile {
+        universal_pin: Some(card::Pin {
+            pin: card::Code::pin("1357").unwrap(),
+            puk: card::Code::eight("13571357").unwrap(),
+        }),
+        ..profile()
+    };
+    let mut telephone = Telephone::new(&codes, CAN);
+    telephone.does();
+    assert_eq!(telephone.say(&disable_apdu(PIN).replacen("002600", "002691", 1)), "9000");
+    assert_eq!(telephone.say(&disable_apdu("1357").replacen("00260001", "00260011", 1)), "9000");
+    telephone.chooses(1);
+    assert!(telephone.does()[0].text().contains("PIN OFF"));
+    telephone.chooses(2);
+    let asked = telephone.asked();
+    assert_eq!(asked.kind, command::GET_INPUT);
+    telephone.answers(&asked, 0, "8d050431333537");
+    assert_eq!(kinds(&telephone.does()), [command::REFRESH]);
+    telephone.terminal.card.reset();
+    telephone.terminal.send(USIM);
+    assert_eq!(telephone.terminal.raw(&authenticate_apdu(challenge([1; 16], 1, 0))), "6982");
 }
 
 #[test]

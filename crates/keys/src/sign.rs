@@ -33,6 +33,24 @@ impl Verifier for Portable {
     }
 }
 
+/// The verifier for hosts: ES256 by AWS-LC. Ed25519 is [`Portable`]'s, whose strictness is the format's.
+#[cfg(feature = "host")]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Host;
+
+#[cfg(feature = "host")]
+impl Verifier for Host {
+    fn es256(&self, key: &[u8; 65], message: &[u8], signature: &[u8; 64]) -> bool {
+        let key =
+            aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED, key);
+        key.verify(message, signature).is_ok()
+    }
+
+    fn ed25519(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+        Portable.ed25519(key, message, signature)
+    }
+}
+
 /// An Ed25519 signing key: roles, the log, witnesses, paper keys.
 pub struct Ed25519Key(ed25519_dalek::SigningKey);
 

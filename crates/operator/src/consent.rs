@@ -14,7 +14,7 @@ use deed::signer::RoleSigner;
 use deed::verify::step;
 use deed::{Digest, Reason, State};
 use keys::Secret;
-use keys::sign::Portable;
+use keys::sign::Host;
 use rand_core::CryptoRng;
 use wire::UnixTime;
 
@@ -215,7 +215,7 @@ impl Draft<'_> {
             Some(state) => (state.deed_id, state.heads.len() as u64, state.head()),
         };
         let bytes = assemble(&deed_id, seq, &prev, &salt, body, proofs);
-        let state = step(&Portable, self.facts.manifests, self.state.take(), &bytes)?;
+        let state = step(&Host, self.facts.manifests, self.state.take(), &bytes)?;
         let leaf = deed::pin::leaf(self.facts.roll, &state, seq);
         let leaf: Leaf = leaf.ok_or_else(|| Refusal::Broken("an event without a head".into()))?;
         let place = self.facts.log_size + self.events.len() as u64;

@@ -4,7 +4,7 @@ use crate::Refusal;
 use deed::Digest;
 use deed::log::merkle::{consistent, empty_root};
 use deed::log::note::{Checkpoint, SignatureLine, SignedNote, TYPE_COSIGNATURE, VerifierKey, cosign};
-use keys::sign::{Ed25519Key, Portable};
+use keys::sign::{Ed25519Key, Host};
 use wire::UnixTime;
 
 /// A witness of one log.
@@ -69,7 +69,7 @@ impl Witness {
         proof: &[Digest],
         now: UnixTime,
     ) -> Result<SignatureLine, Refusal> {
-        if note.signed_by(&Portable, &self.log) != Some(true) {
+        if note.signed_by(&Host, &self.log) != Some(true) {
             return Err(Refusal::refused("witness", "the checkpoint is not signed by the log"));
         }
         let checkpoint = Checkpoint::parse(&note.text).map_err(|e| Refusal::Malformed(e.to_string()))?;

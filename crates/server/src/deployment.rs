@@ -23,7 +23,7 @@ use deed::manifest::{Delay, Manifest, Manifests, RoleKind, SignedManifest, Site}
 use deed::signer::RoleSigner;
 use keys::Secret;
 use keys::seal::SealKey;
-use keys::sign::{Ed25519Key, Portable};
+use keys::sign::{Ed25519Key, Host};
 use operator::consent::Signers;
 use operator::log::Log;
 use operator::pins::EnforcementKeys;
@@ -290,8 +290,8 @@ impl Deployment {
         };
         let signed = open_manifests(&dir.join("manifest"), &manifest, &root)?;
         let root_digest = keys::digest::sha256(&[&root.public()]);
-        let manifests = Manifests::verify(&Portable, &root_digest, &signed)
-            .map_err(|e| damaged(&dir.join("manifest"), e))?;
+        let manifests =
+            Manifests::verify(&Host, &root_digest, &signed).map_err(|e| damaged(&dir.join("manifest"), e))?;
         if keys::digest::sha256(&[enforcement.roll.danger_expose()]) != newest_roll_digest(&manifests) {
             return Err(damaged(&dir.join("auc/roll.key"), "not the key the manifest names"));
         }

@@ -3,7 +3,7 @@
 use crate::owner::{OwnerError, read_receipt};
 use clap::Args as ClapArgs;
 use deed::history::{Broken, History, Reached, Report};
-use keys::sign::Portable;
+use keys::sign::Host;
 use std::path::PathBuf;
 
 /// Check a number's exported history, offline.
@@ -43,7 +43,7 @@ fn reached(step: Option<Reached>) -> &'static str {
 /// Checks a history's bytes against a receipt.
 pub(crate) fn check(bytes: &[u8], receipt: &deed::history::Receipt) -> Result<Report, Broken> {
     let history = History::decode(bytes).map_err(|reason| Broken { reached: None, reason })?;
-    history.verify(&Portable, receipt)
+    history.verify(&Host, receipt)
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), VerifyError> {

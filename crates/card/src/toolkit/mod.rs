@@ -19,6 +19,7 @@ use crate::medium::{Anchor, Medium};
 use crate::ota;
 use crate::session::Session;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use command::Step;
 use rand_core::CryptoRng;
 use wire::apdu::{Command, Ins, Status};
@@ -60,6 +61,10 @@ pub(crate) struct Toolkit {
     /// What it has taken and not answered for.
     taken: Option<Step>,
     alert: owner::Alert,
+    /// What the terminal was asked to tell of, once it has said that it will.
+    events: Vec<u8>,
+    /// Events written down since.
+    seen: u16,
 }
 
 impl Toolkit {
@@ -69,6 +74,11 @@ impl Toolkit {
             (None, Some(step)) => Some(step.to_bytes(NUMBER).len()),
             _ => None,
         }
+    }
+
+    /// Whether so many more may wait.
+    fn has_room(&self, steps: usize) -> bool {
+        self.waiting.len() + steps <= MOST_STEPS
     }
 
     fn want(&mut self, step: Step) {
@@ -144,7 +154,7 @@ fn envelope<M: Medium, A: Anchor>(
     match envelope.tag {
         template::SMS_PP_DOWNLOAD => ota::envelope(command, live, session, rng),
         template::MENU_SELECTION => owner::chosen(envelope.value, live, session, rng),
-        template::EVENT_DOWNLOAD => owner::happened(envelope.value, live, rng),
+        template::EVENT_DOWNLOAD => owner::happened(envelope.value, live, &mut session.toolkit, rng),
         template::TIMER_EXPIRATION => owner::expired(envelope.value, live, session),
         _ => Err(Status::FUNCTION_NOT_SUPPORTED),
     }

@@ -3,15 +3,15 @@
 //! | choice | what comes of it |
 //! |---|---|
 //! | 1 Status | the number's deed, whether the PIN is asked for, the telephone last seen |
-//! | 2 Lock | the PIN is asked for from now on, nobody is recognised, and the telephone begins anew |
+//! | 2 Lock | the PIN is asked for from now on, nobody is recognised on any channel, and the telephone begins anew |
 //! | 3 This was not me | an alert to the operator, signed by the owner's key: where EF.ALERT says, as a datagram or a short message |
 //!
 //! An alert is `"SWA1" ‖ deed 32 ‖ number 8 ‖ length ‖ location ‖ r ‖ s`; what is signed is all before r, after
 //! `"simward.card.alert.1" 00`. Its number only grows and is durable before it goes, so that an alert heard once is worth nothing again.
 //! It cannot take a hold away; what it does is its receiver's to decide.
 //!
-//! Events and the telephone's identity go into EF.SEEN, the newest first, and only where they are news: a telephone that
-//! says the same thing again wears nothing out.
+//! Events go into EF.SEEN and telephones' identities into EF.TELEPHONES, the newest first, where they are news: another area, not
+//! another cell, another cause, another telephone. Only what the card asked for is written down, and so much in a session.
 
 use super::command::{Endpoint, Step};
 use super::{Abilities, Toolkit};
@@ -19,12 +19,11 @@ use crate::answer::Answer;
 use crate::card::Live;
 use crate::change::Change;
 use crate::codec::Reader;
-use crate::file::FileId;
-use crate::key::KeyRef;
+use crate::file::{FileId, Life, Structure};
 use crate::medium::{Anchor, Medium};
 use crate::owner_key;
 use crate::pin::{Recognition, pin};
-use crate::reference::{ALERT, DEED, SEEN};
+use crate::reference::{ALERT, DEED, SEEN, TELEPHONES};
 use crate::session::{Session, secrets};
 use crate::state::State;
 use alloc::format;
@@ -48,8 +47,12 @@ const ACCESS_TECHNOLOGY: u8 = 0x0b;
 const NETWORK_REJECTION: u8 = 0x12;
 const EVENTS: [(u8, &[(usize, u8)]); 3] =
     [(LOCATION_STATUS, &[(5, 5)]), (ACCESS_TECHNOLOGY, &[(6, 5)]), (NETWORK_REJECTION, &[(25, 5), (25, 7)])];
-/// In EF.SEEN, what is no event of the terminal's: its identity.
-const TELEPHONE: u8 = 0xf0;
+/// Events written down in a session, at most.
+const MOST_SEEN: u16 = 100;
+/// Octets of a telephone's identity (TS 102 223 §8.20).
+const IMEI_BYTES: usize = 8;
+/// Octets of a location that say in which area it is: network and area code, without the cell.
+const AREA_BYTES: usize = 5;
 
 /// What a terminal can do: octet and bit of its profile (TS 102 223 §5.2).
 const CAN_SHOW: (usize, u8) = (3, 1);
@@ -74,6 +77,8 @@ const AGAIN: u8 = 3;
 /// An alert on its way.
 #[derive(Default)]
 pub(super) struct Alert {
+    /// Its number; 0 while none is on its way.
+    number: u64,
     message: Vec<u8>,
     /// Times that it may still be tried again.
     left: u8,
@@ -141,7 +146,7 @@ pub(super) fn chosen<M: Medium, A: Anchor>(
             let (english, chinese) = status(&live.state);
             toolkit.show(&english, &chinese);
         }
-        [LOCK] if live.state.is_asked(KeyRef::PIN1) => lock(live, session),
+        [LOCK] if live.state.asks_holder() => lock(live, session),
         [LOCK] if toolkit.able(CAN_ASK) => {
             let text = toolkit.say("PIN, to lock with", "输入 PIN 以锁定");
             toolkit.want(Step::AskPin(text));
@@ -157,8 +162,9 @@ pub(super) fn chosen<M: Medium, A: Anchor>(
 fn status(state: &State) -> (String, String) {
     let deed = content(&DEED, state).and_then(|deed| deed.first_chunk::<4>()).map(|d| u32::from_be_bytes(*d));
     let deed = deed.map_or_else(|| "-".to_string(), |deed| format!("{deed:08x}"));
-    let asked = state.is_asked(KeyRef::PIN1);
-    let imei = newest(TELEPHONE, state).map_or_else(|| "-".to_string(), digits);
+    let asked = state.asks_holder();
+    let telephone = content(&TELEPHONES, state).and_then(|all| all.first_chunk::<IMEI_BYTES>());
+    let imei = telephone.map_or_else(|| "-".to_string(), |imei| digits(imei));
     (
         format!("Deed {deed}. PIN {}. IMEI {imei}", if asked { "on" } else { "OFF" }),
         format!("权契 {deed}，PIN {}，IMEI {imei}。", if asked { "已启用" } else { "未启用" }),
@@ -174,8 +180,7 @@ fn digits(imei: &[u8]) -> String {
 /// Nobody is recognised, and the telephone begins anew, so that it asks for the PIN.
 fn lock<M, A>(live: &Live<M, A>, session: &mut Session) {
     for channel in session.channels.open_ones() {
-        channel.forget(KeyRef::PIN1);
-        channel.forget(KeyRef::UNIVERSAL);
+        channel.forget_all();
     }
     session.close_vault(&live.state);
     let toolkit = &mut session.toolkit;
@@ -199,8 +204,13 @@ fn alert<M: Medium, A: Anchor>(
         toolkit.show("Enter your PIN in the telephone first", "请先在手机上输入 PIN");
         return Ok(());
     }
+    if toolkit.alert.number != 0 || !toolkit.has_room(1) {
+        toolkit.show("An alert is on its way", "警报正在发送");
+        return Ok(());
+    }
     let number = live.state.extras.alerts.checked_add(1).ok_or(Status::MAXIMUM_REACHED)?;
     live.commit(&[Change::Alert(number)], rng)?;
+    toolkit.alert.number = number;
     if toolkit.able(CAN_LOCATE) {
         toolkit.want(Step::Locate);
         return Ok(());
@@ -220,14 +230,14 @@ fn send<M: Medium, A: Anchor>(
     let Session { channels, secrets: open, toolkit, .. } = session;
     let channel = channels.get(0).ok_or(Status::TECHNICAL_PROBLEM)?;
     let secrets = secrets(live, channel, open)?;
-    let deed = content(&DEED, &live.state).unwrap_or(&[0; 32]);
+    let deed = content(&DEED, &live.state).and_then(|deed| deed.first_chunk::<32>()).unwrap_or(&[0; 32]);
     let location = location.get(..LONGEST_LOCATION).unwrap_or(location);
-    let number = live.state.extras.alerts.to_be_bytes();
-    let mut message = [MAGIC, deed, &number, &[location.len() as u8], location].concat();
+    let number = toolkit.alert.number.to_be_bytes();
+    let mut message = [MAGIC, &deed[..], &number, &[location.len() as u8], location].concat();
     let digest = sha256(&[LABEL, &message]);
     let signature = owner_key::sign(live.state.extras.owner.as_ref(), secrets, &digest);
     message.extend_from_slice(&signature.ok_or(Status::REFERENCE_NOT_FOUND)?);
-    toolkit.alert = Alert { message, left: AGAIN };
+    toolkit.alert = Alert { message, left: AGAIN, ..toolkit.alert };
     go(live, toolkit);
     Ok(())
 }
@@ -239,7 +249,10 @@ fn go<M, A>(live: &Live<M, A>, toolkit: &mut Toolkit) {
     match (endpoint.filter(|_| by_packet), number) {
         (Some(endpoint), _) => toolkit.want(Step::Open(endpoint)),
         (None, Some(number)) if toolkit.able(CAN_SEND_MESSAGES) => by_message(&number, toolkit),
-        (None, _) => toolkit.show("This telephone cannot send the alert", "此手机无法发送警报"),
+        (None, _) => {
+            toolkit.alert = Alert::default();
+            toolkit.show("This telephone cannot send the alert", "此手机无法发送警报");
+        }
     }
 }
 
@@ -250,7 +263,10 @@ fn by_message(number: &Address, toolkit: &mut Toolkit) {
             let text = toolkit.say("Alert", "警报");
             toolkit.want(Step::Message(text, tpdu));
         }
-        Err(_) => toolkit.show("The alert cannot be sent", "无法发送警报"),
+        Err(_) => {
+            toolkit.alert = Alert::default();
+            toolkit.show("The alert cannot be sent", "无法发送警报");
+        }
     }
 }
 
@@ -264,8 +280,12 @@ pub(super) fn answered<M: Medium, A: Anchor>(
 ) -> Result<(), Status> {
     let done = response.is_done();
     match step {
-        Step::Imei if done => match response.field(tag::IMEI) {
-            Some(imei) => see(TELEPHONE, imei, live, rng),
+        Step::Events(events) if done => {
+            session.toolkit.events.clone_from(events);
+            Ok(())
+        }
+        Step::Imei if done => match response.field(tag::IMEI).and_then(|imei| imei.try_into().ok()) {
+            Some(imei) => meet(imei, live, rng),
             None => Ok(()),
         },
         // Where it is makes an alert better; where nobody says, it goes without.
@@ -312,7 +332,7 @@ pub(super) fn answered<M: Medium, A: Anchor>(
 
 fn sent(toolkit: &mut Toolkit) {
     toolkit.alert = Alert::default();
-    toolkit.show("Your operator was alerted", "已向运营商发出警报");
+    toolkit.show("The alert was sent", "警报已发出");
 }
 
 /// A way that was closed: the other one, or the same one later, or the owner is told.
@@ -355,7 +375,7 @@ fn lock_with<M: Medium, A: Anchor>(
 ) -> Result<(), Status> {
     let mut block = Zeroizing::new([0xff; 8]);
     block.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
-    let key = KeyRef::PIN1.octet();
+    let key = live.state.holders_code().octet();
     let command =
         Command { cla: Cla::INTERINDUSTRY, ins: Ins::ENABLE_PIN, p1: 0, p2: key, data: &block[..], le: None };
     let Session { channels, secrets, .. } = &mut *session;
@@ -363,6 +383,7 @@ fn lock_with<M: Medium, A: Anchor>(
     match pin(&command, live, &mut Recognition { channel, secrets }, rng) {
         Ok(_) => lock(live, session),
         Err(Status::MEMORY_PROBLEM) => return Err(Status::MEMORY_PROBLEM),
+        Err(Status::BLOCKED) => session.toolkit.show("The PIN is blocked. Not locked", "PIN 已锁死，未锁定"),
         Err(_) => session.toolkit.show("Wrong PIN. Not locked", "PIN 错误，未锁定"),
     }
     Ok(())
@@ -372,23 +393,34 @@ fn lock_with<M: Medium, A: Anchor>(
 pub(super) fn happened<M: Medium, A: Anchor>(
     envelope: &[u8],
     live: &mut Live<M, A>,
+    toolkit: &mut Toolkit,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer<'static>, Status> {
     let Some([event]) = find(envelope, tag::EVENT_LIST) else { return Err(Status::WRONG_DATA) };
     if !EVENTS.iter().any(|(known, _)| known == event) {
         return Err(Status::WRONG_DATA);
     }
+    // Nobody asked for it, or too often.
+    if !toolkit.events.contains(event) || toolkit.seen >= MOST_SEEN {
+        return Ok(Answer::Done);
+    }
     let mut told = Vec::new();
     for object in wire::toolkit::objects(envelope).map_while(Result::ok) {
         let who = [tag::EVENT_LIST, tag::DEVICE_IDENTITIES].map(u16::from);
-        if let (Ok(tag), Ok(len)) = (u8::try_from(object.tag), u8::try_from(object.value.len()))
+        let value = match object.value.get(..AREA_BYTES) {
+            Some(area) if object.tag == u16::from(tag::LOCATION_INFORMATION) => area,
+            _ => object.value,
+        };
+        if let (Ok(tag), Ok(len)) = (u8::try_from(object.tag), u8::try_from(value.len()))
             && !who.contains(&object.tag)
         {
             told.extend_from_slice(&[tag, len]);
-            told.extend_from_slice(object.value);
+            told.extend_from_slice(value);
         }
     }
-    see(*event, &told, live, rng)?;
+    if see(*event, &told, live, rng)? {
+        toolkit.seen += 1;
+    }
     Ok(Answer::Done)
 }
 
@@ -398,27 +430,45 @@ fn see<M: Medium, A: Anchor>(
     said: &[u8],
     live: &mut Live<M, A>,
     rng: &mut impl CryptoRng,
-) -> Result<(), Status> {
-    let Some((id, record)) = seen(&live.state) else { return Ok(()) };
-    let said = said.get(..record - 2).unwrap_or(said);
+) -> Result<bool, Status> {
+    let Some((id, record)) = cyclic(&SEEN, &live.state) else { return Ok(false) };
+    let said = said.get(..record.saturating_sub(2)).unwrap_or(said);
     if newest(what, &live.state) == Some(said) {
-        return Ok(());
+        return Ok(false);
     }
     let mut new = [&[what, said.len() as u8], said].concat();
     new.resize(record, 0xff);
+    live.commit(&[Change::Push(id, new)], rng)?;
+    Ok(true)
+}
+
+/// Writes down in which telephone it is, if that is another than the last.
+fn meet<M: Medium, A: Anchor>(
+    imei: &[u8; IMEI_BYTES],
+    live: &mut Live<M, A>,
+    rng: &mut impl CryptoRng,
+) -> Result<(), Status> {
+    let Some((id, record)) = cyclic(&TELEPHONES, &live.state) else { return Ok(()) };
+    let mut new = imei.to_vec();
+    new.resize(record, 0xff);
+    if live.state.tree.file(id).is_some_and(|f| f.content.starts_with(&new)) {
+        return Ok(());
+    }
     live.commit(&[Change::Push(id, new)], rng)
 }
 
-/// EF.SEEN and the length of its records.
-fn seen(state: &State) -> Option<(FileId, usize)> {
-    let id = state.tree.at(None, &SEEN).filter(|id| state.tree.usable(*id))?;
-    let record = usize::from(state.tree.file(id)?.structure()?.record()?);
-    (record > 2).then_some((id, record))
+/// A cyclic file of ours and the length of its records.
+fn cyclic(path: &[u16], state: &State) -> Option<(FileId, usize)> {
+    let id = state.tree.at(None, path).filter(|id| state.tree.usable(*id))?;
+    match state.tree.file(id)?.structure()? {
+        Structure::Cyclic(record) if usize::from(record) >= IMEI_BYTES => Some((id, usize::from(record))),
+        _ => None,
+    }
 }
 
 /// What was said last of this.
 fn newest(what: u8, state: &State) -> Option<&[u8]> {
-    let (id, record) = seen(state)?;
+    let (id, record) = cyclic(&SEEN, state)?;
     let mut records = state.tree.file(id)?.content.chunks(record);
     let record = records.find(|record| record.first() == Some(&what))?;
     let mut reader = Reader(record.get(1..)?);
@@ -426,8 +476,10 @@ fn newest(what: u8, state: &State) -> Option<&[u8]> {
     reader.take(usize::from(len))
 }
 
+/// What is in a file, while it is in use.
 fn content<'s>(path: &[u16], state: &'s State) -> Option<&'s [u8]> {
-    Some(&state.tree.file(state.tree.at(None, path)?)?.content)
+    let id = state.tree.at(None, path).filter(|id| state.tree.usable(*id))?;
+    state.tree.file(id).filter(|f| f.life != Life::Deactivated).map(|f| &f.content[..])
 }
 
 /// What EF.ALERT says after its length: a number (06), an address (3E) and its port (3C); `None` where it says neither.

@@ -37,7 +37,7 @@ class Exit(Exception):
 class Machine:
     """A process, as far as one that only computes needs a system."""
 
-    def __init__(self, path, case):
+    def __init__(self, path, *arguments):
         self.uc = uc = Uc(UC_ARCH_X86, UC_MODE_64)
         with open(path, "rb") as file:
             elf = ELFFile(file)
@@ -63,7 +63,7 @@ class Machine:
         self.brk, self.maps = HEAP, MAPS
         self.exited = False
         uc.hook_add(UC_HOOK_INSN, lambda uc, _: self.syscall(), None, 1, 0, x86.UC_X86_INS_SYSCALL)
-        self.start(entry, phdrs, phnum, [b"faults", case.encode()])
+        self.start(entry, phdrs, phnum, [b"faults", *(word.encode() for word in arguments)])
 
     def symbol(self, name):
         found = {value for symbol, value in self.symbols.items() if "faults" in symbol and name in symbol}
@@ -145,6 +145,11 @@ def attack(path, case, all_of_it):
     # One runs as it should; the other goes on from behind each instruction of it.
     sound, faulty = Machine(path, case), Machine(path, case)
     uc = sound.uc
+    if case != "naive":
+        # Somebody who may do it wins, or winning would not be seen.
+        honest = Machine(path, case, "honest")
+        assert honest.until(honest.entry, honest.symbol("7verdict")) == honest.symbol("7verdict")
+        assert honest.uc.reg_read(x86.UC_X86_REG_EDI) == WON, f"{case}: winning is not seen"
     begin = sound.symbol("naive_under_attack" if case == "naive" else "12under_attack")
     verdict = sound.symbol("7verdict")
     assert sound.until(sound.entry, begin) == begin, "the command is never reached"
@@ -166,7 +171,7 @@ def attack(path, case, all_of_it):
     left_out = {address: when for address, when in times.items() if all_of_it or not sound.apart(address)}
     last = -1 if all_of_it else 0
     chosen = {when[n] for when in left_out.values() for n in (0, min(-last, len(when) - 1), last)}
-    counts = {"refused": 0, "ended": 0, "won": 0, "free": 0}
+    counts = {"refused": 0, "ended": 0, "hung": 0, "won": 0, "free": 0}
     found = []
 
     # Its state is whole only where it stands still.
@@ -195,13 +200,17 @@ def attack(path, case, all_of_it):
             assert faulty.until(address, verdict) == verdict, "with every instruction it does not get there"
             assert faulty.uc.reg_read(x86.UC_X86_REG_EDI) == 0
         faulty.restore(here)
+        what = 0
         try:
-            # Left out; then on to the verdict, for no longer than many times what it takes.
-            ended = faulty.until(address + sizes[address], verdict, 300_000) != verdict or faulty.exited
+            # Left out; then on to the verdict, for no longer than a hundred times what it takes.
+            if faulty.until(address + sizes[address], verdict, 1_000_000) == verdict:
+                what = faulty.uc.reg_read(x86.UC_X86_REG_EDI)
+                end = "won" if what & WON else "free" if what & FREE_TRY else "refused"
+            else:
+                end = "ended" if faulty.exited else "hung"
         except UcError:
-            ended = True
-        what = 0 if ended else faulty.uc.reg_read(x86.UC_X86_REG_EDI)
-        counts["ended" if ended else "won" if what & WON else "free" if what & FREE_TRY else "refused"] += 1
+            end = "ended"
+        counts[end] += 1
         if what:
             found.append((address, at, what))
     assert sum(counts.values()) == len(chosen)
@@ -220,7 +229,7 @@ def main():
         good = bad > 0 if case == "naive" else bad == 0
         failed |= not good
         print(f"{'PASS' if good else 'FAIL'} {case}: {executed} executed, {instructions} instructions, {runs} left out: "
-              f"{counts['refused']} refused, {counts['ended']} ended the process, {counts['won']} won, "
+              f"{counts['refused']} refused, {counts['ended']} ended the process, {counts['hung']} never ended, {counts['won']} won, "
               f"{counts['free']} free tries ({time.time() - began:.0f} s)", flush=True)
         for address, at, what in found if case != "naive" else []:
             print(f"     {address:#x} at {at}: {what}", flush=True)

@@ -19,7 +19,7 @@ use deed::{Digest, State};
 use keys::Secret;
 use keys::milenage::Milenage;
 use keys::seal::SealKey;
-use keys::sign::Portable;
+use keys::sign::Host;
 use keys::subscriber::SubscriberKeys;
 use std::collections::{HashMap, HashSet};
 use wire::{Imsi, Msisdn, UnixTime};
@@ -349,7 +349,7 @@ impl Pins {
             _ => self.held.get(&number),
         };
         let pin = before.map(|h| h.pin.clone());
-        let after = Pin::accept(&Portable, &self.manifests, &self.keys.roll, pin, event, proof)?;
+        let after = Pin::accept(&Host, &self.manifests, &self.keys.roll, pin, event, proof)?;
         let mut wrapped = before.map(|h| h.wrapped.clone()).unwrap_or_default();
         let mut opened = Vec::new();
         for card in new_cards(before.map(|h| &h.pin.state), &after.state) {
@@ -370,7 +370,7 @@ impl Pins {
         let number = self.number_of_deed(&deed_id)?;
         let held = self.held.get(&number).ok_or(deed::Reason::OtherDeed)?;
         let mut pin = held.pin.clone();
-        let outcome = pin.object(&Portable, &self.manifests, objection, now)?;
+        let outcome = pin.object(&Host, &self.manifests, objection, now)?;
         Ok((self.prepare(number, pin, held.wrapped.clone(), Vec::new())?, outcome))
     }
 
@@ -391,7 +391,7 @@ impl Pins {
         let number = self.number_of_deed(&event.deed_id)?;
         let held = self.held.get(&number).ok_or(deed::Reason::OtherDeed)?;
         let mut pin = held.pin.clone();
-        let after = pin.close(&Portable, &self.manifests, commit, now)?;
+        let after = pin.close(&Host, &self.manifests, commit, now)?;
         // The new card's keys are taken into custody now: what the database does to them later stops nothing.
         let mut wrapped = held.wrapped.clone();
         for card in new_cards(Some(&held.pin.state), &after) {

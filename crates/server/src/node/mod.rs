@@ -34,7 +34,7 @@ use deed::manifest::SignedManifest;
 use deed::signer::RoleSigner;
 use keys::Secret;
 use keys::seal::SealKey;
-use keys::sign::Portable;
+use keys::sign::Host;
 use operator::Refusal;
 use operator::auc::Memory;
 use operator::consent::Signers;
@@ -196,7 +196,7 @@ impl Node {
     fn witnessed_note(&self, note: &SignedNote) -> Result<Followed, Refusal> {
         let newest = self.pins.manifests().newest();
         let (_, policy) = newest.ok_or_else(|| Refusal::Broken("no manifest".into()))?;
-        let witnessed = policy.judge(&Portable, note).map_err(|e| Refusal::refused("log", e.to_string()))?;
+        let witnessed = policy.judge(&Host, note).map_err(|e| Refusal::refused("log", e.to_string()))?;
         let checkpoint = witnessed.checkpoint;
         Ok(Followed { size: checkpoint.size, root: checkpoint.root, time: witnessed.still_at })
     }

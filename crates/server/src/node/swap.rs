@@ -5,7 +5,7 @@ use deed::event::{Body, Event};
 use deed::log::Leaf;
 use deed::log::proof::TlogProof;
 use deed::record::{Change, FactorId, Place};
-use keys::sign::Portable;
+use keys::sign::Host;
 use operator::Refusal;
 use operator::store::EventRow;
 use wire::{Msisdn, UnixTime};
@@ -80,8 +80,7 @@ impl Node {
         let head = state.head_at(seq).ok_or_else(|| broken("no such event".into()))?;
         let (_, policy) = self.pins.manifests().get(&state.manifest)?;
         let proof = TlogProof::parse(proof).map_err(|e| broken(e.to_string()))?;
-        let logged =
-            proof.check(&Portable, policy, &Leaf { tag, head }).map_err(|e| broken(e.to_string()))?;
+        let logged = proof.check(&Host, policy, &Leaf { tag, head }).map_err(|e| broken(e.to_string()))?;
         Ok(UnixTime(logged.witnessed.seen_by))
     }
 }

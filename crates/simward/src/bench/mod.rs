@@ -2,6 +2,7 @@
 
 mod auc;
 mod card;
+mod consent;
 mod pcsc;
 mod timing;
 
@@ -41,6 +42,8 @@ enum What {
         #[arg(long, value_name = "TPM")]
         tpm: Option<String>,
     },
+    /// Consent: a history verified, beside the portable verifier.
+    Consent,
     /// Whether the time of a refusal tells anything of the secret: Welch's t, which is below 4.5 where it does not.
     Timing,
 }
@@ -94,6 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
         What::Pcsc { reader, profile } => pcsc::run(reader.as_deref(), profile.as_deref(), duration)?,
         What::Auc => auc::run(duration)?,
         What::Card { tpm } => card::run(tpm.as_deref(), duration)?,
+        What::Consent => consent::run(duration)?,
         What::Timing => timing::run()?,
     };
     for figure in figures {

@@ -171,7 +171,7 @@ pub(crate) fn export(args: &Export) -> Result<(), CardError> {
         return Err(ExchangeError::Exists(args.out.clone()).into());
     }
     let pin = args.holder.pin()?;
-    let text = args.card.visit(|terminal| {
+    let (text, left_out) = args.card.visit(|terminal| {
         terminal.select_usim()?;
         if let Some(pin) = &pin {
             terminal.verify(pin, args.holder.last_try)?;
@@ -181,9 +181,10 @@ pub(crate) fn export(args: &Export) -> Result<(), CardError> {
             None => None,
         };
         let contacts = all(terminal, ADN)?;
+        let left_out = contacts.iter().filter(|(_, octets)| Contact::parse(octets).is_err()).count();
         let contacts = contacts.iter().filter_map(|(_, octets)| Contact::parse(octets).ok().flatten());
         let messages = if form == Form::Json { all(terminal, SMS)? } else { Vec::new() };
-        Ok(Text {
+        let text = Text {
             iccid: iccid.unwrap_or_default(),
             contacts: contacts
                 .map(|contact| ContactText {
@@ -192,7 +193,8 @@ pub(crate) fn export(args: &Export) -> Result<(), CardError> {
                 })
                 .collect(),
             messages: messages.iter().filter_map(|(_, octets)| message(octets)).collect(),
-        })
+        };
+        Ok((text, left_out))
     })?;
     let content = match form {
         Form::Json => serde_json::to_string_pretty(&text).map_err(|e| content_error(&args.out, &e))? + "\n",
@@ -202,7 +204,14 @@ pub(crate) fn export(args: &Export) -> Result<(), CardError> {
         file.write_all(content.as_bytes())?;
         file.sync_all()
     });
+    if written.is_err() {
+        // Half a file is none.
+        let _ = fs::remove_file(&args.out);
+    }
     written.map_err(file_error("write", &args.out))?;
+    if left_out > 0 {
+        println!("{left_out} records that are no contacts were left out; `simward card backup` keeps them");
+    }
     let messages =
         if form == Form::Json { format!(", {} message records", text.messages.len()) } else { String::new() };
     println!("{}: {} contacts{messages}", args.out.display(), text.contacts.len());
@@ -248,7 +257,8 @@ fn vcard(contact: &ContactText) -> String {
 
 /// The contacts in a file of vCards: one for each number, or one without.
 fn from_vcards(text: &str) -> Result<Vec<ContactText>, String> {
-    let mut parser = Parser::new(text);
+    // One that ends before its END is cut.
+    let mut parser = Parser::new(text).strict();
     let mut out = Vec::new();
     loop {
         let card = match parser.entry() {
@@ -262,18 +272,23 @@ fn from_vcards(text: &str) -> Result<Vec<ContactText>, String> {
             let texts = entry.values.iter().filter_map(VCardValue::as_text).filter(|t| !t.is_empty());
             texts.map(str::to_owned).collect::<Vec<_>>()
         };
-        let named = card.property(&VCardProperty::Fn).or_else(|| card.property(&VCardProperty::N));
-        let name = named.map(texts).unwrap_or_default().join(" ");
+        let named = |property| card.property(&property).map(texts).unwrap_or_default().join(" ");
+        let name = Some(named(VCardProperty::Fn)).filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| named(VCardProperty::N));
         let numbers: Vec<String> = card.properties(&VCardProperty::Tel).flat_map(texts).collect();
-        if numbers.is_empty() {
+        if numbers.is_empty() && !name.is_empty() {
             out.push(ContactText { name, number: String::new() });
             continue;
         }
-        for number in numbers {
-            let number = number.strip_prefix("tel:").unwrap_or(&number).to_owned();
-            out.push(ContactText { name: name.clone(), number });
-        }
+        out.extend(numbers.iter().map(|number| ContactText { name: name.clone(), number: dialled(number) }));
     }
+}
+
+/// A number without what people put between its digits, and without what a URI says beside it (RFC 3966 §3).
+fn dialled(number: &str) -> String {
+    let number = number.strip_prefix("tel:").unwrap_or(number);
+    let number = number.split(';').next().unwrap_or_default();
+    number.chars().filter(|c| !matches!(c, '(' | ')' | '.' | '/')).collect()
 }
 
 /// Reads a file.
@@ -301,6 +316,9 @@ pub(crate) fn import(args: &Import) -> Result<(), CardError> {
     let text = read(path)?;
     let mut contacts = Vec::new();
     for ContactText { name, number } in &text.contacts {
+        if name.is_empty() && number.is_empty() {
+            return Err(content_error(path, &"a contact has neither a name nor a number").into());
+        }
         let parsed = if number.is_empty() { None } else { Some(number.parse()) };
         let number = parsed.transpose().map_err(|why| does_not_fit(name, why))?;
         contacts.push(Contact { name: name.clone(), number });
@@ -357,10 +375,13 @@ fn place(
 
 fn place_contacts(terminal: &mut Terminal<'_>, contacts: &[Contact]) -> Result<Placed, CardError> {
     let there = all(terminal, ADN)?;
-    let known: Vec<Contact> = there.iter().filter_map(|(_, r)| Contact::parse(r).ok().flatten()).collect();
+    // Alike as people read them.
+    let read = |contact: &Contact| (contact.name.clone(), contact.number.as_ref().map(ToString::to_string));
+    let known: Vec<_> =
+        there.iter().filter_map(|(_, r)| Contact::parse(r).ok().flatten()).map(|c| read(&c)).collect();
     let len = there.first().map_or(0, |(_, record)| record.len());
     let mut new = Vec::new();
-    for contact in contacts.iter().filter(|contact| !known.contains(contact)) {
+    for contact in contacts.iter().filter(|contact| !known.contains(&read(contact))) {
         let record = contact.to_record(len).map_err(|why| does_not_fit(&contact.name, why))?;
         if !new.contains(&record) {
             new.push(record);
@@ -428,7 +449,16 @@ mod tests {
                 ("Li Si", "139 1234 5678")
             ]
         );
-        for bad in ["", "hello", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"] {
+        let odd = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:\r\nN:Li;Si;;;\r\nTEL:(555) 123.4567\r\nTEL;VALUE=uri:tel:+1-418-656-9254;ext=102\r\nEND:VCARD\r\n";
+        let read = from_vcards(odd).unwrap();
+        assert_eq!((read[0].name.as_str(), read[0].number.as_str()), ("Li Si", "555 1234567"));
+        assert_eq!(read[1].number, "+1-418-656-9254");
+        for bad in [
+            "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:x\r\nTEL:+86139123",
+            "",
+            "hello",
+            "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+        ] {
             assert!(from_vcards(bad).is_err(), "{bad}");
         }
     }

@@ -62,6 +62,7 @@ const TREE: &[(&[u16], &str)] = &[
     (&[0x2f1d], "EF.DEED"),
     (&[0x2f1e], "EF.ALERT"),
     (&[0x2f1f], "EF.SEEN"),
+    (&[0x2f20], "EF.TELEPHONES"),
     (&[0x7f10], "DF.TELECOM"),
     (ADN, "EF.ADN"),
     (&[0x7f10, 0x6f4a], "EF.EXT1"),

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     let keys = DeviceKeys::folder(args.device_keys.as_deref()).with_tpm(args.tpm.as_deref());
     let protocol = if args.t1 { Protocol::T1 } else { Protocol::T0 };
     match open(&state, &keys, profile.as_ref(), &mut rng)? {
-        Found::Card(folder, mut card) => {
+        Found::Card(mut card, folder) => {
             card.speak(protocol);
             match card.lock() {
                 Some(lock) => tracing::error!("the card is locked and answers nothing but a reset: {lock}"),

@@ -29,12 +29,11 @@ pub(crate) struct Log {
     holder: Holder,
 }
 
-/// EF.DIR (TS 102 221 §13.1), EF.DEED and EF.SEEN, which are ours.
+/// EF.DIR (TS 102 221 §13.1); EF.DEED, EF.SEEN and EF.TELEPHONES, which are ours.
 const DIR: &[u16] = &[0x2f00];
 const DEED: &[u16] = &[0x2f1d];
 const SEEN: &[u16] = &[0x2f1f];
-/// In EF.SEEN, a telephone's identity.
-const TELEPHONE: u8 = 0xf0;
+const TELEPHONES: &[u16] = &[0x2f20];
 
 fn known(terminal: &mut Terminal<'_>, holder: &Holder) -> Result<(), CardError> {
     let pin = holder.pin()?;
@@ -68,10 +67,10 @@ pub(crate) fn info(args: &Info) -> Result<(), CardError> {
         let is_contact = |record: &[u8]| !matches!(Contact::parse(record), Ok(None));
         let _ = writeln!(out, "contacts      {}", fill(terminal, ADN, is_contact)?);
         let _ = writeln!(out, "messages      {}", fill(terminal, SMS, |record| !Record::is_free(record))?);
-        if let Records::All(all) = records(terminal, SEEN)?
-            && let Some((_, telephone)) = all.iter().find(|(_, r)| r.first() == Some(&TELEPHONE))
+        if let Records::All(all) = records(terminal, TELEPHONES)?
+            && let Some(telephone) = all.first().and_then(|(_, record)| imei(record))
         {
-            let _ = writeln!(out, "telephone     {}", imei(telephone.get(2..10).unwrap_or_default()));
+            let _ = writeln!(out, "telephone     {telephone}");
         }
         Ok(out)
     })?;
@@ -119,7 +118,11 @@ pub(crate) fn log(args: &Log) -> Result<(), CardError> {
                 return Err(super::TerminalError::Refused { what: "reading what it has seen", status }.into());
             }
             Records::All(all) => {
-                let lines: Vec<_> = all.iter().filter_map(|(_, record)| line(record)).collect();
+                let mut lines: Vec<_> = all.iter().filter_map(|(_, record)| line(record)).collect();
+                if let Records::All(all) = records(terminal, TELEPHONES)? {
+                    let telephones = all.iter().filter_map(|(_, record)| imei(record));
+                    lines.extend(telephones.map(|imei| format!("telephone  {imei}\n")));
+                }
                 if lines.is_empty() { "nothing yet\n".to_owned() } else { lines.concat() }
             }
         })
@@ -127,9 +130,11 @@ pub(crate) fn log(args: &Log) -> Result<(), CardError> {
     io::stdout().write_all(text.as_bytes()).map_err(super::system("write"))
 }
 
-/// A telephone's identity (TS 24.008 §10.5.1.4).
-fn imei(octets: &[u8]) -> String {
-    bcd_digits(octets).chars().skip(1).take(15).collect::<String>().trim_end_matches('\0').to_owned()
+/// A telephone's identity (TS 24.008 §10.5.1.4): the first half octet says what it is. `None` of a record that is free.
+fn imei(octets: &[u8]) -> Option<String> {
+    let halves = octets.iter().flat_map(|b| [b & 0x0f, b >> 4]).skip(1);
+    let digits: String = halves.take_while(|d| *d < 10).map(|d| char::from(b'0' + d)).collect();
+    (!digits.is_empty()).then_some(digits)
 }
 
 /// One thing seen, in words; `None` of a record that is free.
@@ -137,10 +142,6 @@ fn line(record: &[u8]) -> Option<String> {
     let [what, len, said @ ..] = record else { return None };
     let said = said.get(..usize::from(*len))?;
     let words = match *what {
-        TELEPHONE => {
-            let halves = said.iter().flat_map(|b| [b & 0x0f, b >> 4]).skip(1).take_while(|d| *d < 10);
-            format!("telephone  {}", halves.map(|d| char::from(b'0' + d)).collect::<String>())
-        }
         0x03 => format!("service    {}", status(said)),
         0x0b => format!("technology {}", said.get(2).map_or("unknown", |t| technology(*t))),
         0x12 => format!("refused    {}", rejection(said)),
@@ -196,16 +197,15 @@ mod tests {
     fn what_was_seen_is_told_in_words() {
         for (record, words) in [
             ("03031b0102ffff", "service    none\n"),
-            ("120e7d0500f11000013f010874010975010b", "refused    in area 00f1100001\n"),
-            ("12117d0500f11000013f010874010975010bffff", ""),
+            ("12107d0500f11000013f010874010975010bffff", "refused    in area 00f1100001, cause 11\n"),
+            ("030a1b0100130500f1100001ff", "service    normal, at 00f1100001\n"),
             ("0b033f0108ffff", "technology E-UTRAN\n"),
-            ("f0083a06000000000010ff", "telephone  360000000000001\n"),
             ("ffffffff", ""),
         ] {
             let line = line(&hex::decode(record).unwrap());
-            if !words.is_empty() {
-                assert_eq!(line.as_deref(), Some(words), "{record}");
-            }
+            assert_eq!(line.unwrap_or_default(), words, "{record}");
         }
+        assert_eq!(imei(&hex::decode("3a06000000000010").unwrap()).as_deref(), Some("360000000000001"));
+        assert_eq!(imei(&[0xff; 8]), None);
     }
 }

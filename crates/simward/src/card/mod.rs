@@ -225,8 +225,8 @@ pub(crate) fn load(path: &Path) -> Result<Profile, CardError> {
 
 /// What is in a state folder.
 enum Found {
-    /// A card, locked perhaps, and its folder, which is to be held as long as the card is used.
-    Card(Box<Folder>, Box<HostCard>),
+    /// A card, locked perhaps, and its folder, which is to be held until the card is gone: it is dropped last.
+    Card(Box<HostCard>, Box<Folder>),
     /// What is left of one.
     Terminated(Terminated),
 }
@@ -267,7 +267,7 @@ fn open(
         (Some(profile), Some(found)) if profile.iccid != found => {
             Err(CardError::OtherCard { state: state.to_owned(), found, wanted: profile.iccid })
         }
-        _ => Ok(Found::Card(folder, Box::new(card))),
+        _ => Ok(Found::Card(Box::new(card), folder)),
     }
 }
 

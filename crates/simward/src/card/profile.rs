@@ -385,6 +385,24 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
+    /// What the fuzzer found worth keeping: whatever reads is written so that it reads again.
+    #[test]
+    fn the_fuzzers_profiles_read_back_as_they_were_written() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../card/tests/corpus/profile");
+        let (mut inputs, mut read) = (0, 0);
+        for entry in std::fs::read_dir(&corpus).unwrap() {
+            inputs += 1;
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            let Ok(text) = std::str::from_utf8(&bytes) else { continue };
+            if let Ok(profile) = from_toml(text) {
+                let written = to_toml(&profile);
+                assert_eq!(to_toml(&from_toml(&written).unwrap()), written);
+                read += 1;
+            }
+        }
+        assert!(inputs > 50 && read > 0, "{}: {inputs}, {read} of them profiles", corpus.display());
+    }
+
     const GOOD: &str = r#"
         iccid = "8986001200000000017"
         imsi = "460001234567890"

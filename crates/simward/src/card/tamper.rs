@@ -52,7 +52,10 @@ pub(crate) fn end(args: &End) -> Result<(), CardError> {
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Err(error) => return Err(error.into()),
+            // What keeps it from opening, a TPM that is not there for one, keeps nobody from ending it.
+            Err(error) => {
+                break Folder::end_unopened(&args.state, &keys, now(), &reason).map_err(|_| error)?;
+            }
         }
     };
     println!("{terminated}");

@@ -144,7 +144,7 @@ impl Where {
             let mut rng = random::system().map_err(system("get randomness"))?;
             let keys = DeviceKeys::folder(self.device_keys.as_deref());
             let (_folder, card) = match open(state, &keys, None, &mut rng)? {
-                Found::Card(folder, card) => (folder, card),
+                Found::Card(card, folder) => (folder, card),
                 Found::Terminated(terminated) => return Err(CardError::Terminated(terminated)),
             };
             if let Some(lock) = card.lock() {

@@ -12,7 +12,7 @@ use crate::phone::PhoneError;
 use crate::talk::{Outcome, converse, introduce, swap};
 use crate::up::seeded;
 use card::Code;
-use keys::sign::Portable;
+use keys::sign::Host;
 use operator::ota::{Receipt, Sending, Update, messages, read_receipt, update_file};
 use std::fs;
 use std::io;
@@ -152,7 +152,7 @@ pub(super) fn by_listening(cast: &mut Cast) -> Result<(), DemoError> {
     let peer = |phone: &mut Phone, number: &Msisdn, card: &deed::record::Card| {
         let identity = phone.with_card(|card| introduce(card, number)).map_err(stuck)?;
         let key = card.card_pub.ok_or_else(|| stuck("a card without a key"))?;
-        let peer = identity.verify(&Portable, number, &key).map_err(stuck)?;
+        let peer = identity.verify(&Host, number, &key).map_err(stuck)?;
         Ok::<_, DemoError>((swap(&identity, &key, &mut seeded()?).is_err(), peer))
     };
     let (kept_out, me) = peer(&mut here, &number, &mine)?;

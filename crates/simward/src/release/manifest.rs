@@ -13,7 +13,7 @@
 
 use deed::log::note::{SignatureLine, SignedNote, TYPE_ED25519, VerifierKey};
 use jiff::civil::Date;
-use keys::sign::{Ed25519Key, Portable};
+use keys::sign::{Ed25519Key, Host};
 use semver::Version;
 use std::fmt::Write as _;
 
@@ -131,7 +131,7 @@ impl Manifest {
     ) -> Result<(Self, Seen), Refused> {
         let note = SignedNote::parse(note).map_err(|e| Refused::Malformed(e.to_string()))?;
         // Every claim of a key that is known must hold, and there must be one.
-        let claims: Vec<bool> = keys.iter().filter_map(|key| note.signed_by(&Portable, key)).collect();
+        let claims: Vec<bool> = keys.iter().filter_map(|key| note.signed_by(&Host, key)).collect();
         if claims.is_empty() || claims.contains(&false) {
             return Err(Refused::Unsigned);
         }

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use ::talk::identity::Identity;
     use ::talk::message::seal;
-    use keys::sign::{Es256Key, Portable};
+    use keys::sign::{Es256Key, Host};
     use rand_chacha::ChaCha20Rng;
     use rand_chacha::rand_core::SeedableRng;
     use wire::Msisdn;
@@ -176,7 +176,7 @@ mod tests {
         let number: Msisdn = number.parse().unwrap();
         let signature = card.sign(&Identity::statement(&number, &key.public()));
         let identity = Identity { number, key: key.public(), signature };
-        identity.verify(&Portable, &number, &card.public()).unwrap()
+        identity.verify(&Host, &number, &card.public()).unwrap()
     }
 
     /// Had a card talked by a key that the operator made, he would have read it: the trial can fail.

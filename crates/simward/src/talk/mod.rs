@@ -14,7 +14,7 @@ use ::talk::identity::{Identity, NotTheirs, Peer, safety_number};
 use ::talk::message::{open, seal};
 use ::talk::{Inbox, TalkError};
 use keys::digest::sha256;
-use keys::sign::{Es256Key, Portable};
+use keys::sign::{Es256Key, Host};
 use middleman::{Middleman, open_all, secrets_of};
 use rand_chacha::ChaCha20Rng;
 use std::io;
@@ -181,7 +181,7 @@ pub(crate) fn swap(of: &Identity, card: &[u8; 65], rng: &mut ChaCha20Rng) -> Res
     let (key, signer) = (keys::agree::AgreeKey::random(rng), Es256Key::random(rng));
     let signature = signer.sign(&Identity::statement(&of.number, &key.public()));
     let swapped = Identity { number: of.number, key: key.public(), signature };
-    swapped.verify(&Portable, &of.number, card)
+    swapped.verify(&Host, &of.number, card)
 }
 
 /// The number of an owner, and the key of the card that its deed names, from a history that holds.
@@ -241,7 +241,7 @@ fn talk(
 ) -> Result<Outcome, TalkingError> {
     let (mine, theirs) = (introduce(a, number)?, introduce(b, other_number)?);
     let checked = |identity: &Identity, number: &Msisdn, card| {
-        let checked = identity.verify(&Portable, number, card);
+        let checked = identity.verify(&Host, number, card);
         checked.map_err(|why| TalkingError::NotTheirs { number: *number, why })
     };
     let (me, other) = (checked(&mine, number, card)?, checked(&theirs, other_number, other_card)?);

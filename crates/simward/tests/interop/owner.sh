@@ -67,7 +67,7 @@ said=$(apdus $select 00:CD:00:00:03:85:01:01:00)
 key=$(tail -n 1 <<<"$said" | sed -n 's/^344549438641\(04.*\)9000$/\1/p')
 if [ ${#key} -eq 130 ]; then pass "READ PUBLIC KEY: a point of 65 octets, for anybody"; else fail "no key: $said"; exit; fi
 said=$(apdus $select $init "00:2B:80:01:22:9E:20$digest:00")
-if grep -q 6982 <<<"$said"; then pass "COMPUTE SIGNATURE without the PIN: 6982"; else fail "without the PIN: $said"; fi
+if [ "$(sed -n '2p' <<<"$said")" = 6982 ] && [ "$(tail -n 1 <<<"$said")" = 6985 ]; then pass "COMPUTE SIGNATURE without the PIN: 6982, and then there is nothing to sign"; else fail "without the PIN: $said"; fi
 said=$(apdus $select $pin $init "00:2B:80:01:22:9E:20$digest:00")
 signature=$(tail -n 1 <<<"$said" | sed -n 's/^3340\(.*\)9000$/\1/p')
 if verified "$key" message "$signature"; then pass "COMPUTE SIGNATURE: OpenSSL says $(cat verified)"; else fail "OpenSSL: $(cat verified) $said"; fi

@@ -9,7 +9,7 @@ set -u
 [ $# -eq 2 ] || { sed -n '2,7p' "$0" >&2; exit 2; }
 . "$(dirname "$0")/space.bash" "$1" "$2" swtpm
 
-rm -rf "$work"/{tpm,card,plain,lost,copy,device-keys,*.toml,pin*}
+rm -rf "$work"/{tpm,tpm-of-the-card,tpm-older,card,plain,lost,fourth,aside,copy,device-keys,*.toml,pin*}
 mkdir -p "$work/tpm"
 profile "$work/profile.toml"
 printf '1234\n' >"$work/pin" && printf '9999\n' >"$work/wrong" && chmod 600 "$work/pin" "$work/wrong"
@@ -62,13 +62,30 @@ said=$("$simward" card info --state card --pin-file pin 2>&1)
 if grep -q 'TERMINATED.*rollback' <<<"$said"; then pass "with the counter it is the end of the card: $(grep -o 'rollback[^.]*' <<<"$said" | head -n 1)"
 else fail "put back, and not noticed: $said"; fi
 
-# The counter's file taken away does not turn it into a card without one.
+# What is missing, or another state of the TPM, is refused and destroys nothing; and no TPM is needed to end a card.
 "$simward" card make --state lost --profile profile.toml >/dev/null 2>&1 || fail "no third card"
 name=$(cat lost/identity)
-rm "device-keys/$name.tpm"
-said=$("$simward" card info --state lost --pin-file pin 2>&1)
-if grep -q 'TERMINATED' <<<"$said"; then pass "the file that names the counter taken away: $(tail -n 1 <<<"$said" | cut -c 1-80)"
-else fail "it opened without its counter: $said"; fi
+mv "device-keys/$name.tpm" aside
+refused "the file that names the counter is gone" "is gone; put it back" "$simward" card info --state lost --pin-file pin
+mv aside "device-keys/$name.tpm"
+kill "$tpm"; wait "$tpm" 2>/dev/null
+cp -a tpm tpm-older && start_tpm
+for name in Anna Bela; do "$simward" card contact add --state lost --pin-file pin "$name" +8613900000000 >/dev/null || fail "no contact"; done
+kill "$tpm"; wait "$tpm" 2>/dev/null
+mv tpm tpm-of-the-card && mv tpm-older tpm && start_tpm
+refused "an older state of the TPM" "stands lower than the card has counted" "$simward" card info --state lost --pin-file pin
+kill "$tpm"; wait "$tpm" 2>/dev/null
+rm -rf tpm && mv tpm-of-the-card tpm && start_tpm
+if [ "$(tries lost)" = 3 ]; then pass "with its own state it opens as before"; else fail "it does not open any more"; fi
+kill "$tpm"; wait "$tpm" 2>/dev/null
+refused "a making without its TPM" "make a counter" "$simward" card make --state fourth --profile profile.toml
+said=$("$simward" card end --state lost --for-good 2>&1)
+if grep -q TERMINATED <<<"$said" && ! compgen -G "device-keys/$(cat lost/identity).*" >/dev/null; then pass "a card is ended without its TPM, and no key is left"
+else fail "not ended: $said"; fi
+start_tpm
+if said=$("$simward" card make --state fourth --profile profile.toml 2>&1); then pass "the making goes on once the TPM is there"; else fail "no fourth card: $said"; fi
+keys=$(grep -lF "$(stat -c %i fourth) " device-keys/*.place | wc -l)
+if [ "$keys" -eq 1 ]; then pass "with one key, not two"; else fail "$keys keys are bound to it"; fi
 
 # How fast, beside the disk.
 said=$(TMPDIR=$work "$simward" bench card --tpm "$SIMWARD_TPM" --seconds 1 --json 2>&1 | grep -E 'authenticate.(durable|tpm)' | grep -o '"name":"[^"]*","value":[0-9]*')

@@ -10,7 +10,7 @@
 //! written is the anchor, for its record was synced before.
 //!
 //! A card may count in a TPM as well (see `tpm`): first the file, then the counter, so that after a cut the file is one ahead at most.
-//! Any other difference is somebody's doing. Such a card's file is under another key, so that it is worth nothing without the
+//! A file that is older is somebody's doing, a counter that is lower another TPM's. Such a card's file is under another key, so that it is worth nothing without the
 //! counter's.
 //!
 //! What a file is worth as an anchor: it finds banks, and whole state folders, that were put back without it, and nobody
@@ -171,28 +171,38 @@ impl AnchorFile {
         tpm: Option<&str>,
     ) -> Result<Option<Self>, FolderError> {
         let counter = counter_path(path);
-        let Some(mut anchor) = Self::open_file(path, device_key, counter.exists())? else { return Ok(None) };
-        if !counter.exists() {
+        let counts = counter.try_exists().map_err(io_error("look at", &counter))?;
+        let Some(mut anchor) = Self::open_file(path, device_key, counts)? else {
+            // Whole, but without what names its counter: that is missing, and nobody changed anything.
+            let lost = !counts && Self::open_file(path, device_key, true)?.is_some();
+            return if lost { Err(FolderError::Lost(counter)) } else { Ok(None) };
+        };
+        if !counts {
+            if tpm.is_some() {
+                tracing::warn!(
+                    "a TPM was named, but this card was made without one and does not count in it"
+                );
+            }
             return Ok(Some(anchor));
         }
         let address = tpm.ok_or_else(|| FolderError::TpmWanted(counter.clone()))?;
         let Some(mut tpm) = TpmCounter::open(&counter, device_key, address)? else { return Ok(None) };
-        let Some(counted) = tpm.value().map_err(io_error("read the counter of", &counter))? else {
-            return Ok(None);
-        };
-        let mut counter_there = Counter { tpm, value: Some(counted) };
+        let behind = || FolderError::CounterBehind(counter.clone());
+        let counted = tpm.value().map_err(io_error("read the counter of", &counter))?.ok_or_else(behind)?;
+        let mut there = Counter { tpm, value: Some(counted) };
         match anchor.value.checked_sub(counted) {
             // A cut came between the two.
-            Some(1) => {
-                counter_there.raise(anchor.value).map_err(io_error("raise the counter of", &counter))?
-            }
+            Some(1) => there.raise(anchor.value).map_err(io_error("raise the counter of", &counter))?,
             Some(0) => {}
-            // The file was written without the counter.
-            Some(_) => return Ok(None),
-            // The file is an older one: the log that it fits is too.
-            None => anchor.value = counted,
+            Some(_) => return Err(behind()),
+            // The file is an older one; whatever log it fits is too.
+            None => {
+                replace(path, &anchor.key, counted).map_err(io_error("write", path))?;
+                let Some(newer) = Self::open_file(path, device_key, counts)? else { return Ok(None) };
+                anchor = newer;
+            }
         }
-        anchor.counter = Some(counter_there);
+        anchor.counter = Some(there);
         Ok(Some(anchor))
     }
 

@@ -40,15 +40,15 @@ impl BankFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.end + bytes.len() as u64;
         // What a bank begins with is often all that there will be in it.
-        if self.end > 0 && end > self.len {
+        let room = self.end > 0 && end > self.len;
+        if room && self.file.write_all_at(&[bytes, &[0; ROOM]].concat(), self.end).is_ok() {
             self.len = end + ROOM as u64;
-            let room = [bytes, &[0; ROOM]].concat();
-            self.file.write_all_at(&room, self.end)?;
         } else {
+            // A disk that is nearly full has none to give.
             self.file.write_all_at(bytes, self.end)?;
+            self.len = self.len.max(end);
         }
         self.end = end;
-        self.len = self.len.max(end);
         Ok(())
     }
 
@@ -60,9 +60,10 @@ impl BankFile {
 }
 
 impl Drop for BankFile {
-    /// The room goes. What a card's end emptied stays empty.
+    /// The room goes. A length that this process did not make is another's: a card's end emptied the bank.
     fn drop(&mut self) {
-        if self.file.metadata().is_ok_and(|file| file.len() > self.end)
+        if self.len > self.end
+            && self.file.metadata().is_ok_and(|file| file.len() == self.len)
             && let Err(error) = self.file.set_len(self.end)
         {
             tracing::warn!(file = %self.path.display(), %error, "could not take a bank's room back");

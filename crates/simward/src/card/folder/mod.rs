@@ -95,6 +95,13 @@ pub(crate) enum FolderError {
     /// The card counts in a TPM, and nobody said which.
     #[error("{} names a counter in a TPM: say which TPM with SIMWARD_TPM (/dev/tpmrm0, or HOST:PORT)", .0.display())]
     TpmWanted(PathBuf),
+    /// The counter is not where the card left it, and did not go on.
+    #[error(
+        "the counter that {} names stands lower than the card has counted: this is another TPM, or an older state of it. \
+         Nothing was changed",
+        .0.display()
+    )]
+    CounterBehind(PathBuf),
     /// This build speaks to no TPM.
     #[cfg_attr(feature = "tpm", expect(dead_code, reason = "only of a build without the feature"))]
     #[error("{}: this simward was built without the feature `tpm`", .0.display())]
@@ -197,7 +204,12 @@ impl Folder {
                 };
                 return Err(FolderError::KeyLost(keys.key_path(&name)));
             }
-            Identity::New => settle_in(path, keys, &here, Secret::random(rng))?,
+            Identity::New => {
+                // A making that failed or was cut goes on with the key it drew.
+                let begun = keys.bound_to(&here).filter(|name| !keys.anchor_path(name).exists());
+                let key = begun.map(|name| keys.read(&name)).transpose()?.map(|begun| begun.key);
+                settle_in(path, keys, &here, key.unwrap_or_else(|| Secret::random(rng)))?
+            }
             Identity::KeyInside(key) => migrate(path, keys, &here, key)?,
         };
         match keys.place(&key)? {
@@ -265,6 +277,25 @@ impl Folder {
     /// Ends the card in this folder: its keys are destroyed, and `what` is why.
     pub(crate) fn end(&self, now: UnixTime, what: &str) -> Result<Terminated, FolderError> {
         terminate(&self.path, &self.keys, &self.key.name, now, what)
+    }
+
+    /// The same of a card that does not open, if this is the folder it lives in.
+    pub(crate) fn end_unopened(
+        path: &Path,
+        keys: &DeviceKeys,
+        now: UnixTime,
+        what: &str,
+    ) -> Result<Terminated, FolderError> {
+        let _lock = Self::lock(path)?;
+        let Identity::Named(name) = identity(path)? else {
+            return Err(FolderError::Lost(path.join("identity")));
+        };
+        let key = keys.read(&name)?;
+        let here = Place::of(path).map_err(io_error("look at", path))?;
+        match keys.place(&key)? {
+            Some(place) if place == here => terminate(path, keys, &name, now, what),
+            _ => Err(FolderError::NotAKey(keys.key_path(&name))),
+        }
     }
 
     /// Ends the card in this folder, if why it is locked shows that somebody changed it. A card of another version is

@@ -1,5 +1,6 @@
 //! A counter in a TPM 2.0 (its non-volatile storage, TPM 2.0 Library Part 3 §31): a number that nobody lowers, not even whoever
-//! copies the whole machine's disks and puts them back.
+//! copies the whole machine's disks and puts them back. Answers are not authenticated: that holds against whoever cannot choose which
+//! TPM the card speaks to, nor sit on the way to it.
 //!
 //! ```text
 //! NAME.tpm      which counter, where it stood when the card was made, a MAC over both
@@ -9,7 +10,7 @@
 //! octet the same, which is how software ones listen. A counter's password is made of the card's device key. The owner's hierarchy
 //! must have no password while a card is made; afterwards it is not asked for.
 
-use super::{FolderError, io_error};
+use super::{FolderError, io_error, sync_folder};
 use crate::card::profile::create_private;
 use keys::Secret;
 use keys::digest::hmac_sha256;
@@ -45,20 +46,16 @@ enum Link {
     Socket(TcpStream),
 }
 
-/// A TPM.
-struct Tpm(Link);
+/// A TPM. What goes wrong on the way to it ends the link: an answer that comes late must not pass for the next one's.
+struct Tpm {
+    address: String,
+    link: Option<Link>,
+}
 
 impl Tpm {
     /// `HOST:PORT`, or the path of a device.
     fn open(address: &str) -> io::Result<Self> {
-        const PATIENCE: Duration = Duration::from_secs(30);
-        if address.starts_with('/') {
-            return Ok(Self(Link::Device(OpenOptions::new().read(true).write(true).open(address)?)));
-        }
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self(Link::Socket(socket)))
+        Ok(Self { address: address.to_owned(), link: Some(Link::to(address)?) })
     }
 
     /// One command with a password; the answer's parameters.
@@ -74,7 +71,12 @@ impl Tpm {
         let mut writer = TpmWriter::new(&mut buffer);
         tpm_marshal_command(command, TpmSt::Sessions, &[session], &mut writer)
             .map_err(|_| bad("a command that is too long"))?;
-        let answer = self.exchange(writer.as_bytes())?;
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => Link::to(&self.address)?,
+        };
+        let answer = link.exchange(writer.as_bytes())?;
+        self.link = Some(link);
         // Tag, size, response code; the parameters' size, they themselves, the session's.
         let mut fields = answer.get(6..).and_then(<[u8]>::split_first_chunk::<4>);
         let (code, rest) = fields.take().ok_or_else(|| bad("an answer shorter than its header"))?;
@@ -87,16 +89,30 @@ impl Tpm {
         let size = usize::try_from(u32::from_be_bytes(*size)).unwrap_or(usize::MAX);
         rest.get(..size).map(|parameters| Ok(parameters.to_vec())).ok_or_else(|| bad("an answer cut short"))
     }
+}
 
+impl Link {
+    fn to(address: &str) -> io::Result<Self> {
+        const PATIENCE: Duration = Duration::from_secs(30);
+        if address.starts_with('/') {
+            return Ok(Self::Device(OpenOptions::new().read(true).write(true).open(address)?));
+        }
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self::Socket(socket))
+    }
+
+    /// One command, one answer.
     fn exchange(&mut self, command: &[u8]) -> io::Result<Vec<u8>> {
         let mut answer = vec![0; LONGEST];
-        match &mut self.0 {
-            Link::Device(device) => {
+        match self {
+            Self::Device(device) => {
                 device.write_all(command)?;
                 let len = device.read(&mut answer)?;
                 answer.truncate(len);
             }
-            Link::Socket(socket) => {
+            Self::Socket(socket) => {
                 socket.write_all(command)?;
                 let mut head = [0; 10];
                 socket.read_exact(&mut head)?;
@@ -157,31 +173,39 @@ impl TpmCounter {
         let made = (|| {
             let mut tpm = Tpm::open(address)?;
             let password = password(device_key);
-            // A place of the device key's choosing, so that an interrupted making finds it again.
+            // A place of the device key's choosing, so that a making that was cut and goes on finds it again.
             let digest = hmac_sha256(device_key, &[b"simward.card.tpm-index.1"]);
             let start = u32::from_be_bytes(digest.first_chunk().copied().unwrap_or_default());
             for attempt in 0..ATTEMPTS {
                 let index = FIRST_INDEX + start.wrapping_add(attempt) % INDEXES;
-                match tpm.call(&define(index, &password)?, &[])? {
-                    Ok(_) => {}
-                    Err(code) if code & 0xfff == DEFINED => {}
+                let was_there = match tpm.call(&define(index, &password)?, &[])? {
+                    Ok(_) => false,
+                    Err(code) if code & 0xfff == DEFINED => true,
                     Err(code) => return Err(refused("make a counter")(code)),
-                }
+                };
                 let mut counter = Self { tpm, index, password: password.clone(), base: 0 };
-                // One that another made does not know this password.
-                if counter.increment().is_ok() {
-                    counter.base = counter.read()?;
-                    return Ok(counter);
+                match counter.increment() {
+                    Ok(()) => {
+                        counter.base = counter.read()?;
+                        return Ok(counter);
+                    }
+                    // One that another made does not know this password.
+                    Err(_) if was_there => tpm = counter.tpm,
+                    Err(error) => return Err(error),
                 }
-                tpm = counter.tpm;
             }
             Err(io::Error::other("no free place for a counter"))
         })();
         let counter = made.map_err(io_error("make a counter in the TPM for", path))?;
-        let written = create_private(path).and_then(|mut file| {
+        let fresh = path.with_extension("tpm-new");
+        let written = (|| {
+            let _ = fs::remove_file(&fresh);
+            let mut file = create_private(&fresh)?;
             file.write_all(line(device_key, counter.index, counter.base).as_bytes())?;
-            file.sync_all()
-        });
+            file.sync_all()?;
+            fs::rename(&fresh, path)?;
+            sync_folder(path.parent().unwrap_or(path))
+        })();
         written.map_err(io_error("write", path))?;
         Ok(counter)
     }
