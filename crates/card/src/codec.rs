@@ -48,6 +48,13 @@ pub(crate) fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes.iter().take(usize::from(len)));
 }
 
+/// Appends as a string what `put` appends.
+pub(crate) fn put_as_string(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    let mut own = Vec::new();
+    put(&mut own);
+    put_string(out, &own);
+}
+
 /// Appends a string in which runs of one octet are short: files are mostly filled with FF. Its length, then pieces:
 /// 00 to 7F are followed by one to 128 octets as they are, 80 to FF by the octet that stands three to 130 times.
 pub(crate) fn pack(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::authenticate::{Accepted, accept};
 use crate::card::Live;
 use crate::change::Change;
-use crate::codec::{Reader, put_string};
+use crate::codec::Reader;
 use crate::file::{FileId, Structure};
 use crate::medium::{Anchor, Medium};
 use crate::reference::{GBA_BOOTSTRAPPED, GBA_NAF_LIST, USIM};
@@ -54,13 +54,6 @@ impl Bootstrapped {
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         Some(Self { rand: reader.array()?, ks: Compartment::read(reader)? })
-    }
-
-    /// As a string in a snapshot.
-    pub(crate) fn put_as_string(&self, out: &mut Vec<u8>) {
-        let mut own = Vec::new();
-        self.put(&mut own);
-        put_string(out, &own);
     }
 }
 

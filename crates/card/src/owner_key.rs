@@ -1,7 +1,7 @@
 //! The owner's key: a pair of P-256 that is made in the card, signs there and leaves it never. Its public half stands in the
 //! number's deed as the card's factor.
 
-use crate::codec::{Reader, put_string};
+use crate::codec::Reader;
 use crate::vault::{Compartment, Secrets, VaultKey};
 use alloc::vec::Vec;
 use keys::Secret;
@@ -37,13 +37,6 @@ impl OwnerKey {
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         Some(Self { public: reader.array()?, private: Compartment::read(reader)? })
-    }
-
-    /// As a string in a snapshot.
-    pub(crate) fn put_as_string(&self, out: &mut Vec<u8>) {
-        let mut own = Vec::new();
-        self.put(&mut own);
-        put_string(out, &own);
     }
 }
 

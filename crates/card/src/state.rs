@@ -2,8 +2,9 @@
 
 use crate::Profile;
 use crate::change::Change;
-use crate::codec::{Reader, put_string};
+use crate::codec::{Reader, put_as_string, put_string};
 use crate::credential::{Asked, Check, Credential, Kept, Which};
+use crate::file::Life;
 use crate::former;
 use crate::gba::Bootstrapped;
 use crate::key::{KeyRef, KeySet};
@@ -206,6 +207,12 @@ impl State {
         if replaced { KeyRef::UNIVERSAL } else { KeyRef::PIN1 }
     }
 
+    /// What is in a file, while it is in use.
+    pub(crate) fn content(&self, path: &[u16]) -> Option<&[u8]> {
+        let id = self.tree.at(None, path).filter(|id| self.tree.usable(*id))?;
+        self.tree.file(id).filter(|f| f.life != Life::Deactivated).map(|f| &f.content[..])
+    }
+
     /// Whether the vault opens to everybody once this code is asked for so.
     pub(crate) fn is_free(&self, key: KeyRef, asked: Asked) -> bool {
         let of = |k| if k == key { Some(asked) } else { self.credential(k).map(|c| c.asked) };
@@ -282,11 +289,11 @@ impl State {
         }
         if let Some(owner) = &self.extras.owner {
             out.push(OWNER_KEY);
-            owner.put_as_string(&mut out);
+            put_as_string(&mut out, |out| owner.put(out));
         }
         if let Some(bootstrapped) = &self.extras.bootstrapped {
             out.push(BOOTSTRAPPED);
-            bootstrapped.put_as_string(&mut out);
+            put_as_string(&mut out, |out| bootstrapped.put(out));
         }
         if self.extras.alerts > 0 {
             out.extend_from_slice(&[ALERTS, 0, 8]);

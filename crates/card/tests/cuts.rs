@@ -36,6 +36,8 @@ fn changes() -> Vec<Change> {
         change("DELETE FILE", &[], "00e40000024f01", "7fff4f01"),
         change("RESIZE FILE", &[], "80d400000a620883024f0180020018", "7fff4f01"),
         change("AUTHENTICATE", &[], &authenticate_apdu(challenge([9; 16], 1, 0)), "7fff6f07"),
+        change("ACTIVATE FILE", &["00a4000c024f01", "00040000"], "00440000", "7fff4f01"),
+        change("ENABLE PIN", &[&disable_apdu(PIN)], &enable_apdu(PIN), "7fff6f07"),
         change("CHANGE PIN", &[], &change_apdu(PIN, NEW_PIN), "7fff6f07"),
         change("DISABLE PIN", &[], &disable_apdu(PIN), "7fff6f07"),
         change("UNBLOCK PIN", &[], &unblock_apdu(PUK, NEW_PIN), "7fff6f07"),

@@ -8,48 +8,37 @@
 //! ENVELOPE           a message for the card, a choice in its menu, an event, a timer
 //! ```
 //!
-//! Nothing is asked of a terminal that has not said that it can. What the commands are for is `owner`'s.
+//! Nothing is asked of a terminal that has not said that it can. What is asked for is `menu`'s, `alert`'s and `seen`'s.
 
+mod abilities;
+mod alert;
 mod command;
-mod owner;
+mod menu;
+mod seen;
 
 use crate::answer::Answer;
 use crate::card::Live;
 use crate::medium::{Anchor, Medium};
 use crate::ota;
 use crate::session::Session;
+use abilities::{Abilities, Ability};
 use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use command::Step;
 use rand_core::CryptoRng;
 use wire::apdu::{Command, Ins, Status};
 use wire::tlv;
-use wire::toolkit::{Response, template};
+use wire::toolkit::{Response, tag, template};
 
 /// Steps that may wait, so that no terminal fills the memory with its events.
 const MOST_STEPS: usize = 16;
 /// A command's number, of those that it may have.
 const NUMBER: u8 = 1;
 
-/// What a terminal said that it can do (TS 102 223 §5.2), bit by bit; what it did not say it cannot.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Abilities([u8; Self::OCTETS]);
-
-impl Abilities {
-    /// Octets that are looked at.
-    const OCTETS: usize = 25;
-
-    fn new(profile: &[u8]) -> Self {
-        let mut octets = [0; Self::OCTETS];
-        octets.iter_mut().zip(profile).for_each(|(to, from)| *to = *from);
-        Self(octets)
-    }
-
-    /// A bit, octets and bits counted from 1 as the standard does.
-    fn has(&self, octet: usize, bit: u8) -> bool {
-        octet.checked_sub(1).and_then(|n| self.0.get(n)).is_some_and(|octet| octet >> (bit - 1) & 1 == 1)
-    }
-}
+/// Minutes between two looks at the card.
+const POLL_MINUTES: u8 = 5;
 
 /// The toolkit of one session.
 #[derive(Default)]
@@ -60,11 +49,11 @@ pub(crate) struct Toolkit {
     waiting: VecDeque<Step>,
     /// What it has taken and not answered for.
     taken: Option<Step>,
-    alert: owner::Alert,
+    alert: alert::Alert,
     /// What the terminal was asked to tell of, once it has said that it will.
     events: Vec<u8>,
     /// Events written down since.
-    seen: u16,
+    written: u16,
 }
 
 impl Toolkit {
@@ -87,8 +76,20 @@ impl Toolkit {
         }
     }
 
-    fn can(&self, octet: usize, bit: u8) -> bool {
-        self.can.is_some_and(|can| can.has(octet, bit))
+    fn can(&self, ability: Ability) -> bool {
+        self.can.is_some_and(|can| can.has(ability))
+    }
+
+    /// In the words that this terminal can show.
+    fn say(&self, english: &str, chinese: &str) -> String {
+        if self.can(Ability::UCS2) { format!("{chinese} {english}") } else { english.to_string() }
+    }
+
+    fn show(&mut self, english: &str, chinese: &str) {
+        if self.can(Ability::DISPLAY_TEXT) {
+            let text = self.say(english, chinese);
+            self.want(Step::Show(text));
+        }
     }
 }
 
@@ -111,7 +112,12 @@ pub(crate) fn run<M: Medium, A: Anchor>(
         Ins::TERMINAL_PROFILE => {
             // A terminal that says it anew begins anew.
             session.toolkit = Toolkit { can: Some(Abilities::new(command.data)), ..Toolkit::default() };
-            owner::set_up(&mut session.toolkit, &live.state);
+            let toolkit = &mut session.toolkit;
+            seen::ask(toolkit);
+            menu::menu(toolkit, &live.state);
+            if toolkit.can(Ability::POLL_INTERVAL) {
+                toolkit.want(Step::Poll(POLL_MINUTES));
+            }
             Ok(Answer::Done)
         }
         Ins::FETCH => fetch(command, &mut session.toolkit),
@@ -123,7 +129,7 @@ pub(crate) fn run<M: Medium, A: Anchor>(
                 return Err(Status::WRONG_DATA);
             }
             let step = toolkit.taken.take().ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-            owner::answered(&step, &response, live, session, rng)?;
+            answered(&step, &response, live, session, rng)?;
             Ok(Answer::Done)
         }
         _ => envelope(command, live, session, rng),
@@ -153,9 +159,69 @@ fn envelope<M: Medium, A: Anchor>(
     let (Some(Ok(envelope)), None) = (objects.next(), objects.next()) else { return Err(Status::WRONG_DATA) };
     match envelope.tag {
         template::SMS_PP_DOWNLOAD => ota::envelope(command, live, session, rng),
-        template::MENU_SELECTION => owner::chosen(envelope.value, live, session, rng),
-        template::EVENT_DOWNLOAD => owner::happened(envelope.value, live, &mut session.toolkit, rng),
-        template::TIMER_EXPIRATION => owner::expired(envelope.value, live, session),
+        template::MENU_SELECTION => menu::chosen(envelope.value, live, session, rng),
+        template::EVENT_DOWNLOAD => seen::happened(envelope.value, live, &mut session.toolkit, rng),
+        template::TIMER_EXPIRATION => alert::expired(envelope.value, live, session),
         _ => Err(Status::FUNCTION_NOT_SUPPORTED),
+    }
+}
+
+/// What became of a step.
+fn answered<M: Medium, A: Anchor>(
+    step: &Step,
+    response: &Response<'_>,
+    live: &mut Live<M, A>,
+    session: &mut Session,
+    rng: &mut impl CryptoRng,
+) -> Result<(), Status> {
+    let done = response.is_done();
+    match step {
+        Step::Events(events) if done => {
+            session.toolkit.events.clone_from(events);
+            Ok(())
+        }
+        Step::Imei if done => match response.field(tag::IMEI).and_then(|imei| imei.try_into().ok()) {
+            Some(imei) => seen::meet(imei, live, rng),
+            None => Ok(()),
+        },
+        // Where it is makes an alert better; where nobody says, it goes without.
+        Step::Locate => {
+            let location = response.field(tag::LOCATION_INFORMATION).filter(|_| done).unwrap_or_default();
+            alert::send(location, live, session)
+        }
+        Step::AskPin(_) if done => match response.field(tag::TEXT_STRING) {
+            Some([_, digits @ ..]) => menu::lock_with(digits, live, session, rng),
+            _ => Ok(()),
+        },
+        Step::Open(_) if done => {
+            // Which channel it is stands in the lowest three bits (TS 102 223 §8.56).
+            match response.field(tag::CHANNEL_STATUS).and_then(|status| status.first()) {
+                Some(status) => {
+                    let message = session.toolkit.alert.message.clone();
+                    session.toolkit.want(Step::Send(status & 0x07, message));
+                }
+                None => alert::failed(response, live, &mut session.toolkit),
+            }
+            Ok(())
+        }
+        Step::Send(channel, _) => {
+            session.toolkit.want(Step::Close(*channel));
+            if done {
+                alert::sent(&mut session.toolkit);
+            } else {
+                alert::failed(response, live, &mut session.toolkit);
+            }
+            Ok(())
+        }
+        Step::Message(..) if done => {
+            alert::sent(&mut session.toolkit);
+            Ok(())
+        }
+        Step::Open(_) | Step::Message(..) => {
+            alert::failed(response, live, &mut session.toolkit);
+            Ok(())
+        }
+        // The rest is as it is, done or not.
+        _ => Ok(()),
     }
 }
