@@ -64,6 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
     match open(&state, &keys, profile.as_ref(), &mut rng)? {
         Found::Card(mut card, folder) => {
             card.speak(protocol);
+            println!("{}", status(&mut card, &state, &args.vpcd, &mut rng));
             match card.lock() {
                 Some(lock) => tracing::error!("the card is locked and answers nothing but a reset: {lock}"),
                 None => tracing::info!(state = %state.display(), "the card is open"),
@@ -80,6 +81,24 @@ pub(crate) fn run(args: &Args) -> Result<(), CardError> {
         }
     }
     Ok(())
+}
+
+/// One line: which card, where, what keeps others from it, in which reader.
+fn status<M: Medium, A: Anchor>(
+    card: &mut Card<M, A>,
+    state: &Path,
+    reader: &str,
+    rng: &mut random::System,
+) -> String {
+    /// VERIFY PIN without one, which asks how many tries are left (TS 102 221 §11.1.9).
+    const TRIES: &[u8] = &[0x00, 0x20, 0x00, 0x01];
+    let pin = match card.transmit(TRIES, rng)[..] {
+        [0x63, left] => format!("{} tries for the PIN", left & 0x0f),
+        _ => "locked".to_owned(),
+    };
+    card.reset();
+    let iccid = card.iccid().map_or_else(|| "no number".to_owned(), |iccid| iccid.to_string());
+    format!("card {iccid} in {}; {pin}; reader {reader}; Ctrl-C takes it out", state.display())
 }
 
 /// What a running card may be told from outside.
