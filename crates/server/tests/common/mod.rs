@@ -43,7 +43,17 @@ pub struct Owner {
 
 impl Stage {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// On a disk that is memory, where there is one: for tests that ask for many durable writes and for no power cut.
+    pub fn in_memory() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self::within(folder.unwrap())
+    }
+
+    fn within(folder: tempfile::TempDir) -> Self {
         let clock = Arc::new(Stepped(AtomicU64::new(1_800_000_000)));
         let mut stage = Self { folder, clock, node: None };
         stage.start();
