@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every instruction of the card's checks left out, one at a time, in an emulator: compiled for speed and for size.
+# Every instruction of the card's checks left out, one at a time, in an emulator: compiled for speed, as a release is (3) and less so (2),
+# and for size.
 #
 #   faults.sh PYTHON FOLDER [--all]
 #
@@ -12,7 +13,7 @@ mkdir -p "$work" || exit 2
 [ "$(uname -m)" = x86_64 ] || { echo "SKIP faults: the emulated processor is an x86-64, and this is another"; exit 0; }
 cd "$(dirname "$0")/.." || exit 2
 
-levels=(2 '"s"')
+levels=(2 3 '"s"')
 for level in "${levels[@]}"; do
     cargo rustc --quiet --locked --release -p card --example faults --target-dir "$work/${level//\"/}" \
         --config "profile.release.opt-level=$level" -- -C target-feature=+crt-static -C relocation-model=static || exit 1
