@@ -1,5 +1,7 @@
 //! A change is due, and at the same moment its owner stops it: two threads ask the node, its real store and its real log, at once.
 //! Whichever comes first is what happens; after an objection that was in time nothing is carried out.
+//! Each race holds back one of the two, in turn, and each time a little longer, so that the meeting point is crossed from both sides
+//! whatever the scheduler of the machine prefers.
 //!
 //! SIMWARD_RACES says how many times; 10,000 in `./test --soak`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -14,10 +16,14 @@ use operator::Refusal;
 use server::{Committer, Handle};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
 use wire::Imsi;
 
 /// Races on one number: a deed holds 4,096 events, and each race writes five at most.
 const ON_ONE: usize = 700;
+
+/// How long one of the two is held back at most, in microseconds: about what it takes the other to wake up.
+const BEHIND: usize = 60;
 
 /// The owner asks for a new card with the phone; the request, and the cards before and after.
 fn ask(node: &Handle, owner: &mut Owner) -> ([u8; 32], Imsi, Imsi) {
@@ -39,8 +45,16 @@ fn ask(node: &Handle, owner: &mut Owner) -> ([u8; 32], Imsi, Imsi) {
     (said.reply.unwrap().state.live.unwrap().head, old, new)
 }
 
-/// One race; whether the owner was in time.
-fn race(node: &Handle, stage: &Stage, owner: &mut Owner) -> bool {
+/// Waits by looking at the clock: a sleep is rounded to more than a race takes.
+fn spin(time: Duration) {
+    let from = Instant::now();
+    while from.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// Race number `nth`; whether the owner was in time.
+fn race(node: &Handle, stage: &Stage, owner: &mut Owner, nth: usize) -> bool {
     let number = owner.number;
     let (request, old, new) = ask(node, owner);
     // The wait begins, and is over.
@@ -59,31 +73,47 @@ fn race(node: &Handle, stage: &Stage, owner: &mut Owner) -> bool {
     let as_of = deed::event::AsOf { seq: state.seq(), head: state.head() };
     let veto = owner.passkey.object(&state.deed_id, as_of, &Body::Vetoed { request, reason: 1 }).encode();
     let start = Arc::new(Barrier::new(2));
-    let (in_time, ()) = std::thread::scope(|scope| {
-        let owners = scope.spawn({
-            let (node, start) = (node.clone(), start.clone());
-            move || {
-                start.wait();
-                match node.run_blocking(move |node| node.object(&veto)) {
-                    Ok(receipt) => receipt.in_time,
-                    // There is nothing left to object to.
-                    Err(refusal) if refusal.code() == "no-request" => false,
-                    Err(refusal) => panic!("{refusal}"),
-                }
+    let behind = Duration::from_micros((nth % BEHIND) as u64);
+    let owner_last = !nth.is_multiple_of(2);
+    let (owner_behind, clock_behind) =
+        if owner_last { (behind, Duration::ZERO) } else { (Duration::ZERO, behind) };
+    let owners = {
+        let (node, start) = (node.clone(), start.clone());
+        move || {
+            start.wait();
+            spin(owner_behind);
+            match node.run_blocking(move |node| node.object(&veto)) {
+                Ok(receipt) => receipt.in_time,
+                // There is nothing left to object to.
+                Err(refusal) if refusal.code() == "no-request" => false,
+                Err(refusal) => panic!("{refusal}"),
             }
-        });
-        let clocks = scope.spawn({
-            let (node, start) = (node.clone(), start.clone());
-            move || {
-                start.wait();
-                let tick = move |node: &mut server::Node| {
-                    node.tick_number(&number);
-                    Ok(())
-                };
-                node.run_blocking(tick).unwrap();
-            }
-        });
-        (owners.join().unwrap(), clocks.join().unwrap())
+        }
+    };
+    let clocks = {
+        let (node, start) = (node.clone(), start.clone());
+        move || {
+            start.wait();
+            spin(clock_behind);
+            let tick = move |node: &mut server::Node| {
+                node.tick_number(&number);
+                Ok(())
+            };
+            node.run_blocking(tick).unwrap();
+        }
+    };
+    // Who comes to the barrier last goes on at once, the other has to be woken; so the last one waits, and each is the last in turn.
+    let in_time = std::thread::scope(|scope| {
+        if owner_last {
+            let clocks = scope.spawn(clocks);
+            let in_time = scope.spawn(owners).join().unwrap();
+            clocks.join().unwrap();
+            in_time
+        } else {
+            let owners = scope.spawn(owners);
+            scope.spawn(clocks).join().unwrap();
+            owners.join().unwrap()
+        }
     });
     // However often it is looked at afterwards, and a day later too.
     let (after, serving) = node
@@ -114,7 +144,8 @@ fn an_objection_and_the_change_it_is_against_are_never_both_done() {
         let committer = Committer::start(stage.node.take().unwrap()).unwrap();
         let node = committer.handle();
         for _ in 0..ON_ONE.min(races - stopped - done) {
-            if race(&node, &stage, &mut owner) { stopped += 1 } else { done += 1 }
+            let nth = stopped + done;
+            if race(&node, &stage, &mut owner, nth) { stopped += 1 } else { done += 1 }
         }
         drop((node, committer));
         stage.start();
