@@ -15,7 +15,8 @@ pub(crate) fn read_binary<'s>(
     state: &'s State,
     channel: &mut Channel,
 ) -> Result<Answer<'s>, Status> {
-    let (_, _, bytes) = place(command, Operation::Read, state, channel)?;
+    let (id, _, bytes) = place(command, Operation::Read, state, channel)?;
+    granted(Operation::Read, id, state, channel)?;
     Ok(Answer::Part(bytes))
 }
 
@@ -26,13 +27,15 @@ pub(crate) fn update_binary(
     channel: &mut Channel,
 ) -> Result<Change, Status> {
     let (id, offset, bytes) = place(command, Operation::Update, state, channel)?;
+    granted(Operation::Update, id, state, channel)?;
     if command.data.is_empty() || command.data.len() > bytes.len() {
         return Err(Status::WRONG_LENGTH);
     }
     Ok(Change::Write(id, offset, command.data.to_vec()))
 }
 
-/// The file, the offset and what lies there, to the end of the file. Only where access was granted.
+/// The file, the offset and what lies there, to the end of the file. Only where access was granted; whoever calls asks again, and
+/// names the operation anew: an argument that was not handed over is wrong in both answers.
 fn place<'s>(
     command: &Command<'_>,
     operation: Operation,
@@ -45,7 +48,6 @@ fn place<'s>(
         _ => return Err(Status::WRONG_P1_P2),
     };
     let (id, file) = open(sfi, operation, |s| s == Structure::Transparent, state, channel)?;
-    granted(operation, id, state, channel)?;
     match file.content.get(usize::from(offset)..) {
         None | Some([]) => Err(Status::OUT_OF_RANGE),
         Some(bytes) => Ok((id, offset, bytes)),

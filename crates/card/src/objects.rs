@@ -32,7 +32,6 @@ fn open<'s>(
     };
     let has_objects = |structure| matches!(structure, Structure::Objects(_));
     let (id, file) = current::open(sfi, operation, has_objects, state, channel)?;
-    current::granted(operation, id, state, channel)?;
     let Some(Structure::Objects(most)) = file.structure() else { return Err(Status::WRONG_FILE_STRUCTURE) };
     Ok((id, &file.content, most))
 }
@@ -46,6 +45,7 @@ pub(crate) fn retrieve(
     let under_way = channel.transfer.take();
     // For every block: whoever was allowed the first may have stopped being so.
     let (id, content, _) = open(command, Operation::Read, state, channel)?;
+    current::granted(Operation::Read, id, state, channel)?;
     let (whole, start) = match (command.p2, under_way) {
         (FIRST, _) => (find(content, command.data)?.to_vec(), 0),
         (NEXT | AGAIN, Some(Transfer::Out { file, whole, given, last }))
@@ -69,6 +69,7 @@ pub(crate) fn retrieve(
 pub(crate) fn set(command: &Command<'_>, state: &State, channel: &mut Channel) -> Result<Change, Status> {
     let under_way = channel.transfer.take();
     let (id, content, most) = open(command, Operation::Update, state, channel)?;
+    current::granted(Operation::Update, id, state, channel)?;
     let so_far = match (command.p2, under_way) {
         (FIRST, _) => command.data.to_vec(),
         (NEXT, Some(Transfer::In { file, so_far })) if file == id => [&so_far[..], command.data].concat(),

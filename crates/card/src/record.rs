@@ -27,7 +27,6 @@ impl<'s> Records<'s> {
     ) -> Result<Self, Status> {
         let has_records = |structure: Structure| structure.record().is_some_and(|len| len > 0);
         let (id, file) = open(sfi, operation, has_records, state, channel)?;
-        granted(operation, id, state, channel)?;
         Self::of(id, file).ok_or(Status::WRONG_FILE_STRUCTURE)
     }
 
@@ -83,6 +82,7 @@ pub(crate) fn read_record<'s>(
     channel: &mut Channel,
 ) -> Result<Answer<'s>, Status> {
     let records = Records::open(sfi(command.p2)?, Operation::Read, state, channel)?;
+    granted(Operation::Read, records.id, state, channel)?;
     let (number, pointer) = records.number(command, channel.record)?;
     let record = records.get(number)?;
     // Over T=0 a wrong length is answered with the right one, and the pointer stays where it was.
@@ -101,6 +101,7 @@ pub(crate) fn update_record(
     channel: &mut Channel,
 ) -> Result<(Change, Option<u8>), Status> {
     let records = Records::open(sfi(command.p2)?, Operation::Update, state, channel)?;
+    granted(Operation::Update, records.id, state, channel)?;
     if records.cyclic {
         if command.p2 & 0x07 != 0x03 || command.p1 != 0 {
             return Err(Status::WRONG_P1_P2);
@@ -147,6 +148,7 @@ pub(crate) fn search_record(
     channel: &mut Channel,
 ) -> Result<Answer<'static>, Status> {
     let records = Records::open(sfi(command.p2)?, Operation::Read, state, channel)?;
+    granted(Operation::Read, records.id, state, channel)?;
     let count = records.count();
     let (forward, start, from, pattern) = match (command.p2 & 0x07, command.data) {
         // P1 names the record to begin with; 00 stands for the current one.
@@ -196,6 +198,7 @@ pub(crate) fn seek(
     channel: &mut Channel,
 ) -> Result<Answer<'static>, Status> {
     let records = Records::open(None, Operation::Read, state, channel)?;
+    granted(Operation::Read, records.id, state, channel)?;
     let (count, at) = (records.count(), channel.record);
     let (forward, start) = match command.p2 & 0x0f {
         0x00 => (true, 1),
@@ -232,6 +235,7 @@ pub(crate) fn increase(
         _ => return Err(Status::WRONG_P1_P2),
     };
     let records = Records::open(sfi, Operation::Increase, state, channel)?;
+    granted(Operation::Increase, records.id, state, channel)?;
     if !records.cyclic {
         return Err(Status::WRONG_FILE_STRUCTURE);
     }
