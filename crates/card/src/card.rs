@@ -3,8 +3,9 @@
 use crate::change::Change;
 use crate::content::read_iccid;
 use crate::dispatch::respond;
-use crate::log::{Lock, Log, Opened, Plain};
+use crate::log::{Lock, Log, Opened};
 use crate::medium::{Anchor, Fault, Medium};
+use crate::plain::Plain;
 use crate::profile::Profile;
 use crate::protocol::Protocol;
 use crate::reference::{self, ICCID};

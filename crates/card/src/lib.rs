@@ -40,6 +40,7 @@ mod objects;
 mod ota;
 mod owner_key;
 mod pin;
+mod plain;
 mod profile;
 mod protocol;
 mod record;

@@ -21,20 +21,17 @@
 
 use crate::codec::Reader;
 use crate::medium::{Anchor, Bank, Fault, Medium};
+use crate::plain::Plain;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use keys::Secret;
 use keys::seal::{NONCE_BYTES, SealKey, TAG_BYTES};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 const MAGIC: [u8; 4] = *b"SWC1";
 const HEADER_BYTES: usize = 60;
 /// Octets of changes in a bank past which the next write begins a new one.
 const BANK_LIMIT: usize = 48 * 1024;
-
-/// A plain record, wiped on drop.
-pub(crate) type Plain = Zeroizing<Vec<u8>>;
 
 /// Why a card will not work, though it still answers a reset. The card writes nothing then; what becomes of its keys
 /// is its host's to decide ([`Lock::is_tampering`]).

@@ -1,7 +1,7 @@
 //! The transmission protocols, as far as commands see them (TS 102 221 §7.3): how data gets to whoever asked for it.
 
 use crate::answer::Answer;
-use crate::log::Plain;
+use crate::plain::Plain;
 use crate::session::Pending;
 use alloc::vec::Vec;
 use wire::apdu::{Command, Status};
