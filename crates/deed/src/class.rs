@@ -12,7 +12,7 @@ pub enum Class {
     A,
     /// Place 1 or place 2.
     B,
-    /// Trusted people alone.
+    /// Trusted people.
     C,
     /// Over the objections of one place.
     X,
@@ -56,6 +56,8 @@ pub struct Backing {
     pub phone: bool,
     /// A factor elsewhere.
     pub elsewhere: bool,
+    /// As many trusted people as must speak together.
+    pub people: bool,
     /// Two desks of two offices.
     pub two_desks: bool,
     /// The sleeping card's own key.
@@ -63,15 +65,17 @@ pub struct Backing {
 }
 
 impl Backing {
-    /// The class, and for class X its own wait, that this backing reaches. Never one without a factor.
-    ///
-    /// Guardians' quorums come with intent kind 7; until then no deed can hold one, and class C is out of reach.
+    /// The class, and for class X its own wait, that this backing reaches. Never one without a factor, and over an
+    /// objection never one without the owner's own.
     pub const fn class(self, over: Option<Place>) -> Option<(Class, Option<u64>)> {
         let either = self.phone || self.elsewhere;
         match over {
             None if self.phone && self.elsewhere => Some((Class::A, None)),
             None if either => Some((Class::B, None)),
+            None if self.people => Some((Class::C, None)),
+            Some(Place::Phone) if self.elsewhere && self.people => Some((Class::X, Some(72 * HOUR))),
             Some(Place::Phone) if self.elsewhere && self.two_desks => Some((Class::X, Some(7 * DAY))),
+            Some(Place::Elsewhere) if self.phone && self.people => Some((Class::X, Some(72 * HOUR))),
             Some(Place::People) if self.phone && self.elsewhere => Some((Class::X, Some(72 * HOUR))),
             Some(Place::Operator) if either => Some((Class::X, Some(72 * HOUR))),
             _ => None,

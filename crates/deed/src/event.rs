@@ -4,7 +4,8 @@
 
 use crate::cbor::{Reader, Writer, whole};
 use crate::hash::{self, Digest};
-use crate::record::{Card, Factor, FactorId, Intent, read_bits};
+use crate::intent::Intent;
+use crate::record::{Card, Factor, FactorId, Tenure, read_bits};
 use crate::{FORMAT, Reason};
 use alloc::vec::Vec;
 use keys::Secret;
@@ -14,6 +15,10 @@ use wire::Msisdn;
 pub const MAX_EVENT_BYTES: usize = 65_536;
 /// Most events of a deed.
 pub const MAX_EVENTS: u64 = 4_096;
+/// The last places of a deed, kept for its owner: nobody but a factor begins anything there.
+pub const RESERVED_EVENTS: u64 = 256;
+/// Most watch keys of a deed.
+pub const MAX_WATCH_KEYS: u64 = 32;
 /// Most factors of a deed.
 pub const MAX_FACTORS: u64 = 16;
 /// Most card slots of a deed.
@@ -139,17 +144,6 @@ pub enum Source {
     Claimed,
 }
 
-/// Whose number it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tenure {
-    /// 1: a person's.
-    Personal,
-    /// 2: a business's.
-    Business,
-    /// 3: a minor's.
-    Minor,
-}
-
 /// Event 0: the number's first card and the owner's keys.
 #[derive(Debug, Clone)]
 pub struct Issued {
@@ -163,7 +157,7 @@ pub struct Issued {
     pub previous: Option<Digest>,
     /// Where it came from.
     pub source: Source,
-    /// Whose it is.
+    /// Whose kind of number it is.
     pub tenure: Tenure,
     /// Makes tags; who has it sees the deed's next event the moment it is logged.
     pub watch_key: Secret<[u8; 32]>,
@@ -233,6 +227,58 @@ pub enum Body {
         /// For a ported or claimed number that counts class A: tlog-proof of event 1; else empty.
         origin: Vec<u8>,
     },
+    /// 8: tags are made with a new watch key from the next event on.
+    Watched {
+        /// It.
+        watch_key: Secret<[u8; 32]>,
+    },
+    /// 9: the deed goes on under a later manifest.
+    Adopted {
+        /// Which.
+        manifest: Digest,
+        /// tlog-proof of the manifest's leaf, 30 days before; empty where nothing becomes looser.
+        early: Vec<u8>,
+        /// The same, now; empty where nothing becomes looser.
+        late: Vec<u8>,
+    },
+    /// 10: the authentication centre saw something. Changes no authority.
+    Observed {
+        /// What kind of thing.
+        what: Observation,
+        /// Digest of what was seen.
+        digest: Digest,
+    },
+}
+
+/// What the authentication centre may have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observation {
+    /// 1: sequence numbers that one card alone does not make.
+    Clone,
+    /// 2: a change of the database that no event allows; it was refused.
+    Edit,
+    /// 3: the number routed elsewhere without this deed.
+    Reroute,
+}
+
+impl Observation {
+    /// Its number in the format.
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Clone => 1,
+            Self::Edit => 2,
+            Self::Reroute => 3,
+        }
+    }
+
+    const fn from_number(n: u64) -> Result<Self, Reason> {
+        match n {
+            1 => Ok(Self::Clone),
+            2 => Ok(Self::Edit),
+            3 => Ok(Self::Reroute),
+            _ => Err(Reason::Unknown("observation")),
+        }
+    }
 }
 
 impl Body {
@@ -247,6 +293,9 @@ impl Body {
             Self::Ended { .. } => 5,
             Self::Held { .. } => 6,
             Self::Committed { .. } => 7,
+            Self::Watched { .. } => 8,
+            Self::Adopted { .. } => 9,
+            Self::Observed { .. } => 10,
         }
     }
 
@@ -265,11 +314,7 @@ impl Body {
                     Source::Ported => 2,
                     Source::Claimed => 3,
                 })
-                .uint(match i.tenure {
-                    Tenure::Personal => 1,
-                    Tenure::Business => 2,
-                    Tenure::Minor => 3,
-                })
+                .uint(i.tenure.number())
                 .bytes(i.watch_key.danger_expose())
                 .list(&i.slots, |w, (slot, card)| w.array(2).uint(*slot).raw(&card.encode()))
                 .list(&i.factors, |w, factor| w.raw(&factor.encode())),
@@ -289,6 +334,9 @@ impl Body {
             Self::Committed { request, start_seq, early, late, origin } => {
                 w.array(5).bytes(request).uint(*start_seq).bytes(early).bytes(late).bytes(origin)
             }
+            Self::Watched { watch_key } => w.array(1).bytes(watch_key.danger_expose()),
+            Self::Adopted { manifest, early, late } => w.array(3).bytes(manifest).bytes(early).bytes(late),
+            Self::Observed { what, digest } => w.array(2).uint(what.number()).bytes(digest),
         }
         .done()
     }
@@ -331,7 +379,19 @@ impl Body {
                     origin: r.bytes()?.to_vec(),
                 })
             }
-            8..=10 => Err(Reason::NotYet("this event type")),
+            8 => {
+                r.array(1)?;
+                Ok(Self::Watched { watch_key: Secret::new(r.array_of()?) })
+            }
+            9 => {
+                r.array(3)?;
+                let (manifest, early, late) = (r.array_of()?, r.bytes()?.to_vec(), r.bytes()?.to_vec());
+                Ok(Self::Adopted { manifest, early, late })
+            }
+            10 => {
+                r.array(2)?;
+                Ok(Self::Observed { what: Observation::from_number(r.uint()?)?, digest: r.array_of()? })
+            }
             _ => Err(Reason::Unknown("event type")),
         }
     }
@@ -357,12 +417,7 @@ fn read_issued(r: &mut Reader<'_>) -> Result<Issued, Reason> {
         3 => Source::Claimed,
         _ => return Err(Reason::Unknown("source")),
     };
-    let tenure = match r.uint()? {
-        1 => Tenure::Personal,
-        2 => Tenure::Business,
-        3 => Tenure::Minor,
-        _ => return Err(Reason::Unknown("tenure")),
-    };
+    let tenure = Tenure::from_number(r.uint()?)?;
     let watch_key = Secret::new(r.array_of()?);
     let mut slots = Vec::new();
     for _ in 0..r.list(MAX_SLOTS, "number of card slots")? {

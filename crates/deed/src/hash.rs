@@ -12,6 +12,7 @@ pub(crate) const CARD: &str = "simward.deed.card.1";
 pub(crate) const FACTOR: &str = "simward.deed.factor.1";
 pub(crate) const ROLE: &str = "simward.deed.role.1";
 pub(crate) const MANIFEST: &str = "simward.deed.manifest.1";
+pub(crate) const ROOT: &str = "simward.deed.root.1";
 const TAG: &str = "simward.deed.tag.1";
 const ROLL: &str = "simward.deed.roll.1";
 

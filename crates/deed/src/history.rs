@@ -151,7 +151,7 @@ impl History {
             Manifests::verify(verifier, &receipt.root_digest, &self.manifests).map_err(at_rules)?;
         let events: Vec<&[u8]> = self.events.iter().map(|e| e.event.as_slice()).collect();
         let state = verify(verifier, &manifests, None, &events).map_err(|r| at_rules(r.reason))?;
-        if state.watch_key != receipt.watch_key {
+        if *state.watch_key_at(receipt.seq) != receipt.watch_key {
             return Err(at_rules(Reason::OtherDeed));
         }
         let at_log = broken(Some(Reached::Rules));

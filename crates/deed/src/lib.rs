@@ -17,6 +17,7 @@ pub mod class;
 pub mod defence;
 pub mod event;
 pub mod history;
+pub mod intent;
 pub mod log;
 pub mod manifest;
 pub mod objection;

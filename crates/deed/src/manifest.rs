@@ -4,6 +4,7 @@ use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
 use crate::class::Class;
 use crate::hash::{self, Digest};
+use crate::log::Leaf;
 use crate::log::policy::Policy;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -257,6 +258,34 @@ impl Manifest {
         self.delays.iter().find(|d| d.kind == kind && d.class == class).map(|d| d.seconds)
     }
 
+    /// What a later manifest allows that this one does not, if anything: an added key, another page, witness or log, a
+    /// shorter wait. A page taken away counts too, for with it goes the voice of whoever signs there.
+    pub fn loosened_by(&self, later: &Self) -> Option<&'static str> {
+        let known = |new: &Role| {
+            let same = |old: &Role| (old.kind, &old.key, old.office) == (new.kind, &new.key, new.office);
+            // A key may end sooner than it did, or begin later.
+            let within = |old: &Role| {
+                old.from <= new.from && (old.until == 0 || new.until != 0 && new.until <= old.until)
+            };
+            self.roles.iter().any(|old| same(old) && within(old))
+        };
+        let no_shorter = |old: &Delay| later.delay(old.kind, old.class).is_some_and(|new| new >= old.seconds);
+        let not_new = |new: &Delay| self.live || self.delay(new.kind, new.class).is_some();
+        if !later.roles.iter().all(known) {
+            Some("it adds a key, or lets one live longer, and has not been public for thirty days")
+        } else if later.sites != self.sites {
+            Some("it changes where owners sign, and has not been public for thirty days")
+        } else if later.log_policy != self.log_policy {
+            Some("it changes the log or its witnesses, and has not been public for thirty days")
+        } else if !self.delays.iter().all(no_shorter) || !later.delays.iter().all(not_new) {
+            Some("it shortens a wait, and has not been public for thirty days")
+        } else if later.roll_digest != self.roll_digest || later.operator != self.operator {
+            Some("it names another operator or roll key, and has not been public for thirty days")
+        } else {
+            None
+        }
+    }
+
     /// One key is one voice: under two offices it would be two.
     fn check_roles(&self) -> Result<(), Reason> {
         for (i, role) in self.roles.iter().enumerate() {
@@ -318,7 +347,10 @@ impl SignedManifest {
 /// The manifests of one operator, from the configured root to the newest, each signed by the key whose digest the one
 /// before had already named.
 #[derive(Debug, Clone)]
-pub struct Manifests(Vec<(Digest, Manifest, Policy)>);
+pub struct Manifests {
+    root_digest: Digest,
+    chain: Vec<(Digest, Manifest, Policy)>,
+}
 
 impl Manifests {
     /// Checks the chain. `root_digest` is SHA-256 of the first root's public key, known from elsewhere.
@@ -347,16 +379,24 @@ impl Manifests {
             expected = manifest.next_root;
             out.push((prev, manifest, policy));
         }
-        if out.is_empty() { Err(Reason::Root) } else { Ok(Self(out)) }
+        if out.is_empty() { Err(Reason::Root) } else { Ok(Self { root_digest: *root_digest, chain: out }) }
     }
 
     /// The manifest of this id, with its log policy.
     pub fn get(&self, id: &Digest) -> Result<(&Manifest, &Policy), Reason> {
-        self.0.iter().find(|(known, ..)| known == id).map(|(_, m, p)| (m, p)).ok_or(Reason::Manifest)
+        self.chain.iter().find(|(known, ..)| known == id).map(|(_, m, p)| (m, p)).ok_or(Reason::Manifest)
+    }
+
+    /// The leaf by which a manifest is public: anybody who knows the operator's root recognises it, and two manifests of
+    /// one version have one tag.
+    pub fn leaf(&self, manifest: &Manifest) -> Leaf {
+        let tag =
+            hash::labelled(hash::ROOT, &[&self.root_digest[..], &manifest.version.to_be_bytes()].concat());
+        Leaf { tag, head: manifest.id() }
     }
 
     /// The newest.
     pub fn newest(&self) -> Option<(&Manifest, &Policy)> {
-        self.0.last().map(|(_, m, p)| (m, p))
+        self.chain.last().map(|(_, m, p)| (m, p))
     }
 }

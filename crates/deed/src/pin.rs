@@ -5,7 +5,7 @@
 
 use crate::cbor::{Reader, Writer, whole};
 use crate::defence::{Defence, stands};
-use crate::event::{Body, Event, Proof};
+use crate::event::{Body, Event, Issued, Proof};
 use crate::log::Leaf;
 use crate::log::proof::{LoggedLeaf, TlogProof};
 use crate::manifest::Manifests;
@@ -14,7 +14,7 @@ use crate::record::{Card, FactorId, Place};
 use crate::rules::{ends, objector, signed_since_lifted};
 use crate::state::{Consenter, State, bit, forbidding_bit};
 use crate::verify::{check, step};
-use crate::wait::{CLOSING, LATEST_COMMIT, RESERVE};
+use crate::wait::{CLOSING, FREEZE, LATEST_COMMIT, PORTING, RESERVE};
 use crate::{Digest, Reason, Refusal, hash};
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -94,6 +94,9 @@ pub enum NotServed {
     /// It is a stand-by card.
     #[error("a stand-by card that nobody has woken")]
     Sleeping,
+    /// The number has left, or was given up.
+    #[error("the number's deed is closed")]
+    Closed,
 }
 
 /// What became of an objection.
@@ -106,7 +109,8 @@ pub enum Objected {
 }
 
 impl Pin {
-    /// The pin after one more event of the chain.
+    /// The pin after one more event of the chain, or, where the number was closed and has rested long enough, after the
+    /// first event of its next generation.
     ///
     /// `proof` shows the event's leaf in the witnessed log; only objections may come without. What the caller must
     /// still see to, because it needs other pins and K: a new card's IMSI and key belong to no other number, and the
@@ -119,12 +123,21 @@ impl Pin {
         event: &[u8],
         proof: Option<&TlogProof>,
     ) -> Result<Self, Refusal> {
+        let next = pin.as_ref().map_or(0, |p| p.state.heads.len() as u64);
+        let decoded = Event::decode(event).map_err(|r| r.at(next))?;
+        let (pin, former) = match &decoded.body {
+            Body::Issued(issued) => (None, pin.map(|former| (former, issued))),
+            _ => (pin, None),
+        };
         let seq = pin.as_ref().map_or(0, |p| p.state.heads.len() as u64);
         let before = pin.as_ref().map(|p| p.state.clone());
         let state = step(verifier, manifests, before, event)?;
-        let event = Event::decode(event).map_err(|r| r.at(seq))?;
         let logged = logged(verifier, manifests, roll_key, &state, seq, proof).map_err(|r| r.at(seq))?;
-        Self::accepted(pin, state, &event, logged).map_err(|r| r.at(seq))
+        if decoded.seq == 0 {
+            follows(former.as_ref().map(|(pin, issued)| (pin, *issued)), &state, logged.as_ref())
+                .map_err(|r| r.at(0))?;
+        }
+        Self::accepted(pin, state, &decoded, logged).map_err(|r| r.at(seq))
     }
 
     fn accepted(
@@ -154,6 +167,15 @@ impl Pin {
         next.state = state;
         next.drop_settled(event);
         Ok(next)
+    }
+
+    /// Whether its card is not served any more: the number was given up, or has left and had the time that its new
+    /// operator needs for routing it.
+    fn gone(&self, now: UnixTime) -> bool {
+        self.state
+            .closed
+            .as_ref()
+            .is_some_and(|closed| closed.recipient.is_none() || now >= UnixTime(closed.ready).after(PORTING))
     }
 
     /// Whether nothing handed in here stands against committing the live request.
@@ -252,6 +274,9 @@ impl Pin {
         if objection.deed_id != self.state.deed_id {
             return Err(Reason::OtherDeed);
         }
+        if self.state.closed.is_some() {
+            return Err(Reason::Closed);
+        }
         let (manifest, _) = manifests.get(&self.state.manifest)?;
         let Objection { body, body_bytes, proof, .. } = &objection;
         let signer = check(verifier, manifest, Some(&self.state), body.kind(), body, body_bytes, proof)?;
@@ -343,6 +368,9 @@ impl Pin {
 
     /// How the number's card with this IMSI is to be served at `now`.
     pub fn serve(&self, imsi: &Imsi, now: UnixTime) -> Serve {
+        if self.gone(now) {
+            return Serve::Refuse(NotServed::Closed);
+        }
         let Some(slot) = self.state.slots.iter().find(|s| s.card.imsi == *imsi) else {
             let reserved = self.state.moved.as_ref().and_then(|m| m.reserved.as_ref());
             let was_ours = reserved.is_some_and(|c| c.imsi == *imsi);
@@ -358,16 +386,51 @@ impl Pin {
         Serve::Serve { sms_held_until: held.filter(|until| *until > now) }
     }
 
-    /// The IMSI that answers for the number.
-    pub fn resolve(&self) -> Option<Imsi> {
-        self.state.card().map(|c| c.imsi)
+    /// The IMSI that answers for the number at `now`.
+    pub fn resolve(&self, now: UnixTime) -> Option<Imsi> {
+        if self.gone(now) { None } else { self.state.card().map(|c| c.imsi) }
+    }
+
+    /// Whether an IMSI answers for the number at `now`: a card's in a slot, awake.
+    pub fn answers(&self, imsi: &Imsi, now: UnixTime) -> bool {
+        !self.gone(now) && self.state.slots.iter().any(|s| s.card.imsi == *imsi && !s.dormant)
     }
 
     /// Every card whose IMSI and key this number occupies: served, sleeping, or in reserve at `now`.
     pub fn occupied(&self, now: UnixTime) -> Vec<&Card> {
+        if self.gone(now) {
+            return Vec::new();
+        }
         let reserved = self.state.moved.as_ref().filter(|m| now < UnixTime(m.ready).after(RESERVE));
         let reserved = reserved.and_then(|m| m.reserved.as_ref());
         self.state.slots.iter().map(|s| &s.card).chain(reserved).collect()
+    }
+}
+
+/// Whether a first event may begin here: there is no deed of the number, or the last one is closed, has rested, and is the
+/// one that the new one names.
+fn follows(
+    former: Option<(&Pin, &Issued)>,
+    state: &State,
+    logged: Option<&LoggedLeaf>,
+) -> Result<(), Reason> {
+    let Some((former, issued)) = former else {
+        return match state.generation {
+            0 => Ok(()),
+            _ => Err(Reason::Generation("no deed of this number was closed here")),
+        };
+    };
+    let closed = former.state.closed.as_ref().ok_or(Reason::LivingDeed)?;
+    if former.state.number != state.number || state.generation != former.state.generation + 1 {
+        return Err(Reason::Generation("it is not the next generation of this number"));
+    }
+    if issued.previous != Some(former.state.head()) {
+        return Err(Reason::Generation("it names another end than the last deed had"));
+    }
+    match logged {
+        Some(leaf) if leaf.witnessed.still_at >= closed.ready.saturating_add(FREEZE) => Ok(()),
+        Some(_) => Err(Reason::Generation("the number has not rested for ninety witnessed days")),
+        None => Err(Reason::Log("its leaf is not in the log".into())),
     }
 }
 

@@ -59,6 +59,8 @@ pub enum Reason {
     Intent(&'static str),
     #[error("the first event is not complete: {0}")]
     Issue(&'static str),
+    #[error("the manifest cannot be adopted yet: {0}")]
+    Adoption(&'static str),
     #[error("a hold forbids it (bit {0})")]
     Held(u64),
     #[error("another request of equal or higher rank is live")]
@@ -89,6 +91,8 @@ pub enum Reason {
     TooLate,
     #[error("the deed is closed")]
     Closed,
+    #[error("the number was closed too short a time ago, or this is not what follows: {0}")]
+    Generation(&'static str),
     #[error("this number already has a living deed here")]
     LivingDeed,
     #[error("the new card's IMSI or key already belongs to a number")]
@@ -124,6 +128,7 @@ impl Reason {
             Self::Missing(_) => "missing",
             Self::Intent(_) => "intent",
             Self::Issue(_) => "issue",
+            Self::Adoption(_) => "adoption",
             Self::Held(_) => "held",
             Self::Rank => "rank",
             Self::NoRequest => "no-request",
@@ -138,6 +143,7 @@ impl Reason {
             Self::Objected => "objected",
             Self::TooLate => "too-late",
             Self::Closed => "closed",
+            Self::Generation(_) => "generation",
             Self::LivingDeed => "living-deed",
             Self::CardTaken => "card-taken",
             Self::KeyMismatch => "key-mismatch",

@@ -1,11 +1,11 @@
-//! The records inside events: cards, factors and intents.
+//! The records inside events: cards and factors. What they are put together to ask for is an [intent](crate::intent).
 
 use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
 use crate::hash::{self, Digest};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use wire::{Eid, Iccid, Imsi, Msisdn};
+use wire::{Eid, Iccid, Imsi};
 
 /// A card's name in a deed: H(card, bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,11 +28,11 @@ pub struct Card {
     pub card_pub: Option<[u8; 65]>,
 }
 
-fn identifier<T: core::str::FromStr<Err = wire::Malformed>>(text: &str) -> Result<T, Reason> {
+pub(crate) fn identifier<T: core::str::FromStr<Err = wire::Malformed>>(text: &str) -> Result<T, Reason> {
     text.parse().map_err(|e: wire::Malformed| Reason::Encoding(e.why))
 }
 
-fn optional<const N: usize>(bytes: &[u8]) -> Result<Option<[u8; N]>, Reason> {
+pub(crate) fn optional<const N: usize>(bytes: &[u8]) -> Result<Option<[u8; N]>, Reason> {
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -78,6 +78,37 @@ impl Card {
     /// Its name.
     pub fn id(&self) -> CardId {
         CardId(hash::labelled(hash::CARD, &self.encode()))
+    }
+}
+
+/// Whose number it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tenure {
+    /// 1: a person's.
+    Personal,
+    /// 2: a business's.
+    Business,
+    /// 3: a minor's.
+    Minor,
+}
+
+impl Tenure {
+    /// Its number in the format.
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Personal => 1,
+            Self::Business => 2,
+            Self::Minor => 3,
+        }
+    }
+
+    pub(crate) const fn from_number(n: u64) -> Result<Self, Reason> {
+        match n {
+            1 => Ok(Self::Personal),
+            2 => Ok(Self::Business),
+            3 => Ok(Self::Minor),
+            _ => Err(Reason::Unknown("tenure")),
+        }
     }
 }
 
@@ -298,147 +329,6 @@ impl Factor {
     /// Whether it may consent to anything.
     pub const fn consents(&self) -> bool {
         !matches!(self.purpose, Purpose::HoldOnly)
-    }
-}
-
-/// What a request would do, whole: these bytes are what a factor signs.
-///
-/// `[kind, number, slot, from(card_id or empty), subject, not_before, expiry, over(place or 0), flags]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Intent {
-    /// What is to be done, with its subject.
-    pub change: Change,
-    /// Whose number.
-    pub number: Msisdn,
-    /// Not before this time.
-    pub not_before: u64,
-    /// Not after this time.
-    pub expiry: u64,
-    /// Objections from this place do not count (0 in the format: from none).
-    pub over: Option<Place>,
-}
-
-/// The kinds of intent that format 1's first slice acts on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// 1: the slot gets another card.
-    Move {
-        /// Which slot.
-        slot: u64,
-        /// The card in it now.
-        from: CardId,
-        /// The card to come.
-        to: Card,
-        /// Flag 1: the old card is lost, so it is not kept in reserve.
-        lost: bool,
-    },
-    /// 2: one more card; flag 2: it sleeps until kind 13 wakes it.
-    Add {
-        /// A free slot.
-        slot: u64,
-        /// The card.
-        card: Card,
-        /// Whether it is a stand-by card.
-        dormant: bool,
-    },
-    /// 4: holds are lifted.
-    ClearHolds {
-        /// Which bits, rising.
-        bits: Vec<u64>,
-    },
-    /// 5: one more factor.
-    AddFactor {
-        /// It.
-        factor: Factor,
-    },
-    /// 13: the stand-by card takes slot 0.
-    Wake {
-        /// The slot it sleeps in.
-        slot: u64,
-        /// The card in slot 0 now.
-        from: CardId,
-        /// The stand-by card.
-        to: Card,
-        /// Flag 1: the old card is lost.
-        lost: bool,
-    },
-}
-
-impl Change {
-    /// Its number in the format.
-    pub const fn kind(&self) -> u64 {
-        match self {
-            Self::Move { .. } => 1,
-            Self::Add { .. } => 2,
-            Self::ClearHolds { .. } => 4,
-            Self::AddFactor { .. } => 5,
-            Self::Wake { .. } => 13,
-        }
-    }
-}
-
-impl Intent {
-    /// Its bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let (slot, from, subject, flags) = match &self.change {
-            Change::Move { slot, from, to, lost } | Change::Wake { slot, from, to, lost } => {
-                (*slot, Some(from), to.encode(), u64::from(*lost))
-            }
-            Change::Add { slot, card, dormant } => (*slot, None, card.encode(), u64::from(*dormant) * 2),
-            Change::ClearHolds { bits } => (0, None, Writer::new().list(bits, |w, b| w.uint(*b)).done(), 0),
-            Change::AddFactor { factor } => (0, None, factor.encode(), 0),
-        };
-        Writer::new()
-            .array(9)
-            .uint(self.change.kind())
-            .text(self.number.as_str())
-            .uint(slot)
-            .bytes(from.map_or(&[][..], |c| &c.0))
-            .bytes(&subject)
-            .uint(self.not_before)
-            .uint(self.expiry)
-            .uint(self.over.map_or(0, Place::number))
-            .uint(flags)
-            .done()
-    }
-
-    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Reason> {
-        r.array(9)?;
-        let kind = r.uint()?;
-        let number = identifier(r.text()?)?;
-        let slot = r.uint()?;
-        let from = optional::<32>(r.bytes()?)?.map(CardId);
-        let subject = r.bytes()?;
-        let (not_before, expiry) = (r.uint()?, r.uint()?);
-        let over = match r.uint()? {
-            0 => None,
-            n => Some(Place::from_number(n).ok_or(Reason::Unknown("place"))?),
-        };
-        let flags = r.uint()?;
-        let from_card = from.ok_or(Reason::Intent("the card to be replaced is not named"));
-        let change = match (kind, flags) {
-            (1, 0 | 1) => {
-                Change::Move { slot, from: from_card?, to: Card::decode(subject)?, lost: flags == 1 }
-            }
-            (13, 0 | 1) => {
-                Change::Wake { slot, from: from_card?, to: Card::decode(subject)?, lost: flags == 1 }
-            }
-            (2, 0 | 2) => Change::Add { slot, card: Card::decode(subject)?, dormant: flags == 2 },
-            (4, 0) => Change::ClearHolds { bits: whole(subject, read_bits)? },
-            (5, 0) => Change::AddFactor { factor: Factor::decode(subject)? },
-            (1 | 2 | 4 | 5 | 13, _) => return Err(Reason::Unknown("intent flag")),
-            (3 | 6..=12, _) => return Err(Reason::NotYet("this intent kind")),
-            _ => return Err(Reason::Unknown("intent kind")),
-        };
-        if matches!(kind, 2 | 4 | 5) && from.is_some() || matches!(kind, 4 | 5) && slot != 0 {
-            return Err(Reason::Intent("names a slot or card that this kind has not"));
-        }
-        Ok(Self { change, number, not_before, expiry, over })
-    }
-
-    /// From its bytes.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Reason> {
-        whole(bytes, Self::read)
     }
 }
 

@@ -3,10 +3,12 @@
 use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
 use crate::class::Class;
-use crate::event::{MAX_EVENTS, MAX_FACTORS, MAX_SLOTS, Source};
+use crate::event::{MAX_EVENTS, MAX_FACTORS, MAX_SLOTS, MAX_WATCH_KEYS, Source};
 use crate::hash::{self, Digest};
-use crate::record::{Card, CardId, Factor, FactorId, Intent, Place};
+use crate::intent::Intent;
+use crate::record::{Card, CardId, Factor, FactorId, Place, Tenure};
 use crate::wait::MATURE_AFTER;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use keys::Secret;
 use wire::Msisdn;
@@ -81,6 +83,11 @@ impl FactorState {
         }
     }
 
+    /// Whether its consent is worth anything, age apart.
+    pub const fn may_consent(&self) -> bool {
+        self.factor.consents() && !self.silenced_consent && !self.spent
+    }
+
     /// Whether it was old enough at a witnessed time.
     pub const fn mature_at(&self, time: u64) -> bool {
         self.born == 0 || time >= self.born.saturating_add(MATURE_AFTER)
@@ -121,10 +128,8 @@ pub struct Live {
     pub consents: Vec<(Consenter, u64)>,
     /// First event that says the owner was told.
     pub notified: Option<u64>,
-    /// Signature counter of the factor a kind-5 request adds, from its proof of possession.
-    pub new_counter: u32,
-    /// Whether the factor to be added has proved possession.
-    pub possession: bool,
+    /// The factors to come that have proved possession, with the signature counters they showed.
+    pub possession: Vec<(FactorId, u32)>,
 }
 
 /// What the last change of SIM left behind.
@@ -140,6 +145,15 @@ pub struct Moved {
     pub reserved: Option<Card>,
 }
 
+/// The end of a deed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Witnessed time.
+    pub ready: u64,
+    /// The operator that the number left for; without one, it was given up.
+    pub recipient: Option<String>,
+}
+
 /// The state of a deed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
@@ -153,14 +167,20 @@ pub struct State {
     pub generation: u64,
     /// Where it came from.
     pub source: Source,
-    /// Makes its tags.
+    /// Whose kind of number it is.
+    pub tenure: Tenure,
+    /// Makes the tags of the events to come.
     pub watch_key: Secret<[u8; 32]>,
+    /// Made the tags before, each up to an event.
+    pub former_watch_keys: Vec<(u64, Secret<[u8; 32]>)>,
     /// Head of every event.
     pub heads: Vec<Digest>,
     /// Its cards.
     pub slots: Vec<Slot>,
     /// Its owner's keys.
     pub factors: Vec<FactorState>,
+    /// How many of the trusted people speak together; 0 where there are none.
+    pub people_needed: u64,
     /// For each hold bit, the places that set it, as bits.
     pub holds: [u8; 9],
     /// For each hold bit, the last event that lifted it; 0 for none.
@@ -173,6 +193,8 @@ pub struct State {
     pub moved: Option<Moved>,
     /// The latest time that a commit's witnesses have proved.
     pub proved_time: u64,
+    /// Where nothing more may follow.
+    pub closed: Option<Closed>,
 }
 
 impl State {
@@ -193,7 +215,12 @@ impl State {
 
     /// The tag of event `seq` ≥ 1.
     pub fn tag(&self, seq: u64) -> Digest {
-        hash::tag(&self.watch_key, seq)
+        hash::tag(self.watch_key_at(seq), seq)
+    }
+
+    /// The watch key that makes the tag of event `seq`.
+    pub fn watch_key_at(&self, seq: u64) -> &Secret<[u8; 32]> {
+        self.former_watch_keys.iter().find(|(until, _)| seq <= *until).map_or(&self.watch_key, |(_, key)| key)
     }
 
     /// The card of a slot.
@@ -221,14 +248,14 @@ impl State {
     /// that could still agree does a request over the operator get past what the operator alone has set: a desk must not
     /// darken a line for good.
     pub(crate) fn suspended_against_phone(&self, over: Option<Place>) -> bool {
-        let able = |known: &FactorState| {
-            known.factor.place == Place::Elsewhere
-                && known.factor.consents()
-                && !known.spent
-                && !known.silenced_consent
-        };
-        let stuck = over == Some(Place::Operator) && !self.factors.iter().any(able);
+        let stuck = over == Some(Place::Operator) && !self.able(Place::Elsewhere, &[]);
         self.held(bit::SERVICE, over.filter(|_| stuck))
+    }
+
+    /// Whether the owner has a factor in a place that may consent, apart from these.
+    pub(crate) fn able(&self, place: Place, but: &[FactorId]) -> bool {
+        let able = |f: &FactorState| f.factor.place == place && f.may_consent() && !but.contains(&f.id);
+        self.factors.iter().any(able)
     }
 
     /// Whether a hold bit stands from a place.
@@ -254,7 +281,7 @@ pub const fn forbidding_bit(kind: u64) -> Option<u64> {
 
 // A pin stores the state under a MAC; the form is the enforcement point's own and no part of format 1.
 
-const STATE_VERSION: u64 = 1;
+const STATE_VERSION: u64 = 2;
 
 impl State {
     /// Its bytes, for a pin.
@@ -265,14 +292,18 @@ impl State {
             Source::Claimed => 3,
         };
         let w = Writer::new()
-            .array(14)
+            .array(18)
             .uint(STATE_VERSION)
             .bytes(&self.deed_id)
             .bytes(&self.manifest)
             .text(self.number.as_str())
             .uint(self.generation)
             .uint(source)
+            .uint(self.tenure.number())
             .bytes(self.watch_key.danger_expose())
+            .list(&self.former_watch_keys, |w, (until, key)| {
+                w.array(2).uint(*until).bytes(key.danger_expose())
+            })
             .list(&self.heads, |w, head| w.bytes(head))
             .list(&self.slots, |w, s| {
                 w.array(3).uint(s.number).raw(&s.card.encode()).uint(u64::from(s.dormant))
@@ -288,15 +319,16 @@ impl State {
                     .uint(f.last_seq)
                     .uint(flags)
             })
+            .uint(self.people_needed)
             .array(23);
         let w = self.lifted.iter().fold(w, |w, seq| w.uint(*seq));
         let w = self.holds.iter().fold(w, |w, set| w.uint(u64::from(*set)));
         let w = self.objected.iter().fold(w, |w, seq| w.uint(*seq));
         let w = match &self.live {
             None => w.array(0),
-            Some(live) => live.write(w.array(8)),
+            Some(live) => live.write(w.array(7)),
         };
-        match &self.moved {
+        let w = match &self.moved {
             None => w.array(0),
             Some(m) => w
                 .array(4)
@@ -305,14 +337,18 @@ impl State {
                 .uint(m.slot)
                 .bytes(&m.reserved.as_ref().map(Card::encode).unwrap_or_default()),
         }
-        .uint(self.proved_time)
+        .uint(self.proved_time);
+        match &self.closed {
+            None => w.array(0),
+            Some(c) => w.array(2).uint(c.ready).text(c.recipient.as_deref().unwrap_or_default()),
+        }
         .done()
     }
 
     /// From its bytes, which a MAC has already vouched for.
     pub fn decode(bytes: &[u8]) -> Result<Self, Reason> {
         whole(bytes, |r| {
-            r.array(14)?;
+            r.array(18)?;
             if r.uint()? != STATE_VERSION {
                 return Err(Reason::Unknown("pin version"));
             }
@@ -324,7 +360,13 @@ impl State {
                 2 => Source::Ported,
                 _ => Source::Claimed,
             };
+            let tenure = Tenure::from_number(r.uint()?)?;
             let watch_key = Secret::new(r.array_of()?);
+            let mut former_watch_keys = Vec::new();
+            for _ in 0..r.list(MAX_WATCH_KEYS, "number of watch keys")? {
+                r.array(2)?;
+                former_watch_keys.push((r.uint()?, Secret::new(r.array_of()?)));
+            }
             let n = r.list(MAX_EVENTS, "number of events")?;
             let heads = (0..n).map(|_| r.array_of()).collect::<Result<_, _>>()?;
             let mut slots = Vec::new();
@@ -336,6 +378,7 @@ impl State {
             for _ in 0..r.list(MAX_FACTORS, "number of factors")? {
                 factors.push(read_factor(r)?);
             }
+            let people_needed = r.uint()?;
             r.array(23)?;
             let mut lifted = [0; 9];
             for seq in &mut lifted {
@@ -349,7 +392,7 @@ impl State {
             for seq in &mut objected {
                 *seq = r.uint()?;
             }
-            let live = match r.list(8, "live request")? {
+            let live = match r.list(7, "live request")? {
                 0 => None,
                 _ => Some(Live::read(r)?),
             };
@@ -357,22 +400,31 @@ impl State {
                 0 => None,
                 _ => Some(read_moved(r)?),
             };
+            let proved_time = r.uint()?;
+            let closed = match r.list(2, "end")? {
+                0 => None,
+                _ => Some(read_closed(r)?),
+            };
             Ok(Self {
                 deed_id,
                 manifest,
                 number,
                 generation,
                 source,
+                tenure,
                 watch_key,
+                former_watch_keys,
                 heads,
                 slots,
                 factors,
+                people_needed,
                 holds,
                 lifted,
                 objected,
                 live,
                 moved,
-                proved_time: r.uint()?,
+                proved_time,
+                closed,
             })
         })
     }
@@ -402,6 +454,12 @@ fn read_moved(r: &mut Reader<'_>) -> Result<Moved, Reason> {
     Ok(Moved { ready, class, slot, reserved })
 }
 
+fn read_closed(r: &mut Reader<'_>) -> Result<Closed, Reason> {
+    let ready = r.uint()?;
+    let recipient = Some(r.text()?.to_string()).filter(|name| !name.is_empty());
+    Ok(Closed { ready, recipient })
+}
+
 impl Live {
     fn write(&self, w: Writer) -> Writer {
         w.bytes(&self.head)
@@ -418,8 +476,7 @@ impl Live {
                 w.array(4).uint(tag).bytes(id).uint(office).uint(*seq)
             })
             .uint(self.notified.map_or(0, |seq| seq + 1))
-            .uint(u64::from(self.new_counter))
-            .uint(u64::from(self.possession))
+            .list(&self.possession, |w, (id, counter)| w.array(2).bytes(&id.0).uint(u64::from(*counter)))
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, Reason> {
@@ -438,16 +495,14 @@ impl Live {
             };
             consents.push((who, r.uint()?));
         }
-        Ok(Self {
-            head,
-            seq,
-            intent,
-            rank,
-            consents,
-            notified: r.uint()?.checked_sub(1),
-            new_counter: u32::try_from(r.uint()?).map_err(|_| Reason::Encoding("counter"))?,
-            possession: r.uint()? == 1,
-        })
+        let notified = r.uint()?.checked_sub(1);
+        let mut possession = Vec::new();
+        for _ in 0..r.list(MAX_FACTORS, "number of factors")? {
+            r.array(2)?;
+            let id = FactorId(r.array_of()?);
+            possession.push((id, u32::try_from(r.uint()?).map_err(|_| Reason::Encoding("counter"))?));
+        }
+        Ok(Self { head, seq, intent, rank, consents, notified, possession })
     }
 }
 

@@ -1,9 +1,10 @@
 //! Verifying a history: from nothing or from a pinned state, event by event, and every signature of it.
 
 use crate::event::{AsOf, Body, Event, Evidence, MAX_EVENTS, Proof, message};
+use crate::intent::Change;
 use crate::manifest::{Manifest, Manifests, RoleKey};
 use crate::proven::Signer;
-use crate::record::{Change, Factor, FactorId, FactorKey};
+use crate::record::{Factor, FactorId, FactorKey};
 use crate::state::State;
 use crate::webauthn::{Assertion, Expected};
 use crate::{Digest, Reason, Refusal, rules};
@@ -65,9 +66,13 @@ fn apply(
     if event.seq >= MAX_EVENTS {
         return Err(Reason::Limit("number of events"));
     }
-    let (manifest, policy) = manifests.get(&state.manifest)?;
+    // A manifest is adopted by its own consent service.
+    let (manifest, _) = match &event.body {
+        Body::Adopted { manifest, .. } => manifests.get(manifest)?,
+        _ => manifests.get(&state.manifest)?,
+    };
     let signers = signers(verifier, manifest, Some(&state), event)?;
-    rules::apply(verifier, manifest, policy, state, event, &signers)
+    rules::apply(verifier, manifests, state, event, &signers)
 }
 
 /// All signers of an event, each checked; one bad proof fails the event.
@@ -142,10 +147,9 @@ pub(crate) fn check(
 fn introduced<'a>(body: &'a Body, id: &FactorId) -> Option<&'a Factor> {
     match body {
         Body::Issued(issued) => issued.factors.iter().find(|f| f.id() == *id),
-        Body::Requested { intent } | Body::Consented { intent, .. } => match &intent.change {
-            Change::AddFactor { factor } if factor.id() == *id => Some(factor),
-            _ => None,
-        },
+        Body::Requested { intent } | Body::Consented { intent, .. } => {
+            intent.change.introduces().iter().find(|f| f.id() == *id)
+        }
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 use deed::State;
 use deed::event::{Body, Event, Proof};
 use deed::history::{History, LoggedEvent};
+use deed::intent::Intent;
 use deed::log::Leaf;
 use deed::log::note::{Checkpoint, SignedNote, VerifierKey};
 use deed::log::policy::Policy;
@@ -11,7 +12,7 @@ use deed::log::proof::TlogProof;
 use deed::manifest::Manifest;
 use deed::objection::Objection;
 use deed::pin::Pin;
-use deed::record::{Card, Factor, Intent};
+use deed::record::{Card, Factor};
 use keys::sign::Portable;
 use proptest::prelude::*;
 use world::*;

@@ -104,7 +104,7 @@ fn a_freshly_signed_history_is_legal_by_the_rules_alone() {
     deed::verify(&Portable, &world.manifests, None, &[&forged]).unwrap();
     let pin = world.pin();
     let refused = Pin::accept(&Portable, &world.manifests, &world.roll, Some(pin), &forged, None);
-    assert_eq!(code(refused), "other-deed");
+    assert_eq!(code(refused), "living-deed");
     let _ = AsOf::NOTHING;
 }
 

@@ -5,11 +5,11 @@ use crate::Refusal;
 use crate::alarm::tail;
 use crate::store::{Changes, Key, NoticeRow, NumberRow, Row, Write};
 use deed::cbor::{Writer, whole};
-use deed::event::{AsOf, Body, Event, Issued, Proof, Source, assemble};
+use deed::event::{AsOf, Body, Event, Issued, Proof, assemble};
+use deed::intent::{Change, Intent};
 use deed::log::Leaf;
 use deed::log::proof::TlogProof;
 use deed::manifest::Manifests;
-use deed::record::{Change, Intent};
 use deed::signer::RoleSigner;
 use deed::verify::step;
 use deed::{Digest, Reason, State};
@@ -80,6 +80,20 @@ pub enum Command {
         early: Vec<u8>,
         /// Its proof from now.
         late: TlogProof,
+        /// For a ported or claimed number whose first thirty days are over: the proof that event 1 was accepted with.
+        origin: Option<Vec<u8>>,
+    },
+    /// The deed goes on under the newest manifest.
+    Adopt {
+        /// Proofs that it has been public, early and late, where it makes anything looser.
+        public: Option<Box<[TlogProof; 2]>>,
+    },
+    /// The authentication centre saw something.
+    Observe {
+        /// Event 10.
+        body: Box<Body>,
+        /// By the role auc.
+        proof: Box<Proof>,
     },
 }
 
@@ -124,7 +138,7 @@ pub fn decide(
         }
         Command::Statement { kind, body, proofs } => {
             let body = match kind {
-                1 | 2 | 4 | 6 => Body::decode(*kind, body)?,
+                1 | 2 | 4 | 6 | 8 => Body::decode(*kind, body)?,
                 _ => {
                     return Err(Refusal::refused(
                         "role",
@@ -141,6 +155,9 @@ pub fn decide(
                 Body::Vetoed { .. } => {
                     draft.tell(now, "stopped", "a change was stopped");
                 }
+                Body::Watched { .. } => {
+                    draft.tell(now, "watched", "its watch key was changed; old ones see nothing more of it");
+                }
                 _ => {}
             }
         }
@@ -148,13 +165,22 @@ pub fn decide(
             let request = draft.live()?;
             draft.signed_by_service(&Body::Ended { request, reason: *reason }, rng)?;
         }
-        Command::Commit { start_seq, early, late } => {
+        Command::Commit { start_seq, early, late, origin } => {
             let request = draft.live()?;
-            let (early, late) = (early.clone(), late.encode());
-            let body = Body::Committed { request, start_seq: *start_seq, early, late, origin: Vec::new() };
+            let (early, late, origin) = (early.clone(), late.encode(), origin.clone().unwrap_or_default());
+            let body = Body::Committed { request, start_seq: *start_seq, early, late, origin };
             draft.signed_by_service(&body, rng)?;
             draft.repoint(now);
         }
+        Command::Adopt { public } => {
+            let (newest, _) = facts.manifests.newest().ok_or(Reason::Manifest)?;
+            let [early, late] = public.as_ref().map_or_else(Default::default, |proofs| {
+                let [early, late] = &**proofs;
+                [early.encode(), late.encode()]
+            });
+            draft.signed_by_service(&Body::Adopted { manifest: newest.id(), early, late }, rng)?;
+        }
+        Command::Observe { body, proof } => draft.append(body, core::slice::from_ref(&**proof), rng)?,
     }
     draft.done()
 }
@@ -184,13 +210,10 @@ impl Draft<'_> {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), Refusal> {
-        if self.state.is_some() {
+        if self.state.as_ref().is_some_and(|state| state.closed.is_none()) {
             return Err(Reason::LivingDeed.into());
         }
-        if issued.source != Source::New {
-            // Their probation would never end: nothing here proves yet that it is over (event 7's `origin`).
-            return Err(Reason::NotYet("ported and claimed numbers").into());
-        }
+        self.state = None;
         let body = Body::Issued(issued.clone());
         let mut all = vec![self.facts.signers.issuer.proof(&[0; 32], AsOf::NOTHING, &body)];
         all.extend_from_slice(proofs);
@@ -248,6 +271,14 @@ impl Draft<'_> {
     fn repoint(&mut self, now: UnixTime) {
         let Some(state) = &self.state else { return };
         let (number, deed) = (state.number, state.deed_id);
+        if let Some(closed) = &state.closed {
+            let (code, text) = match closed.recipient {
+                Some(_) => ("left", "it has left; its card is served until its new operator routes it"),
+                None => ("closed", "it was given up; its card is served no more"),
+            };
+            self.tell(now, code, text);
+            return;
+        }
         let Some(imsi) = state.card().map(|c| c.imsi) else { return };
         let row = Row::Number(NumberRow { number, imsi, deed });
         self.changes.push(Write::Put(Key::Number(number), row));
@@ -269,6 +300,17 @@ pub fn describe(intent: &Intent) -> String {
         Change::Add { card, .. } => format!("a further card ending {}", ending(card.iccid.as_str())),
         Change::ClearHolds { .. } => "lifting a hold".into(),
         Change::AddFactor { .. } => "a further key".into(),
+        Change::RemoveCard { slot, .. } => format!("taking away the further card in slot {slot}"),
+        Change::RemoveFactor { .. } => "taking a key away".into(),
+        Change::Trust { needed: 0, .. } => "taking all trusted people away".into(),
+        Change::Trust { needed, people } => {
+            format!("{} trusted people, of whom {needed} speak together", people.len())
+        }
+        Change::PortOut { recipient, .. } => format!("leaving for the operator {recipient}"),
+        Change::Transfer { .. } => "a transfer to a new owner".into(),
+        Change::Close => "giving the number up".into(),
+        Change::NewKey { to, .. } => format!("a new key for the card ending {}", ending(to.iccid.as_str())),
+        Change::Tenure { .. } => "a change of whose kind of number it is".into(),
         Change::Wake { .. } => "waking the stand-by card".into(),
     }
 }

@@ -69,7 +69,7 @@ pub enum Route {
 
 /// Where a message to `number` goes at `now`.
 pub fn route(pins: &Pins, number: &Msisdn, application: bool, now: UnixTime) -> Route {
-    let Some(imsi) = pins.resolve(number) else { return Route::Nowhere };
+    let Some(imsi) = pins.resolve(number, now) else { return Route::Nowhere };
     match pins.serve(&imsi, now) {
         Served::EmergencyOnly => Route::Held,
         Served::Refused { .. } => Route::Nowhere,

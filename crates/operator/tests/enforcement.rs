@@ -81,7 +81,7 @@ impl Point {
     }
 
     fn imsi(&self) -> Imsi {
-        self.pins.resolve(&number()).unwrap()
+        self.pins.resolve(&number(), UnixTime(0)).unwrap()
     }
 
     fn ask(&mut self, command: Command) -> Result<(Changes, Reply), operator::Refusal> {
@@ -126,16 +126,23 @@ fn pins_read_back_as_they_were_and_answer_both_ways() {
     let (mut pins, loaded) = point.load(&rows, Some(&meta));
     assert_eq!(loaded, Loaded::Whole);
     let imsi = point.imsi();
-    assert_eq!((pins.resolve(&number()), pins.number_of(&imsi)), (None, None), "nor is anything resolved");
+    assert_eq!(
+        (pins.resolve(&number(), UnixTime(0)), pins.number_of(&imsi, UnixTime(0))),
+        (None, None),
+        "nor is anything resolved"
+    );
     assert!(
         matches!(pins.serve(&imsi, UnixTime(0)), Served::Refused { code: "replay", .. }),
         "not before it is current"
     );
     pins.set_current(true);
     assert!(matches!(pins.serve(&imsi, UnixTime(0)), Served::Line(_)));
-    assert_eq!((pins.resolve(&number()), pins.number_of(&imsi)), (Some(imsi), Some(number())));
+    assert_eq!(
+        (pins.resolve(&number(), UnixTime(0)), pins.number_of(&imsi, UnixTime(0))),
+        (Some(imsi), Some(number()))
+    );
     pins.set_behind(number());
-    assert_eq!((pins.resolve(&number()), pins.number_of(&imsi)), (None, None));
+    assert_eq!((pins.resolve(&number(), UnixTime(0)), pins.number_of(&imsi, UnixTime(0))), (None, None));
 }
 
 #[test]

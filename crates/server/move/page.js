@@ -204,22 +204,51 @@ const done = (receipt) => {
 const cardLine = (card) => `ICCID …${card[1].slice(-6)} · IMSI …${card[2].slice(-4)}`;
 const time = (seconds) => new Date(seconds * 1000).toLocaleString(document.documentElement.lang);
 
-const rows = (intent) => {
+/** A key in one line: the end of it, what kind it is, where it is. */
+const keyLine = ([, place, suite, key]) =>
+  `${hex(key).slice(-32)} · ${words.suites[suite] ?? suite} · ${words.places[place] ?? place}`;
+
+const cardRows = (intent) => {
   const f = words.fields;
-  const kind = intent.kind === 2 && intent.flags === 2 ? words.dormant : words.kinds[intent.kind];
-  const pairs = [[f.what, kind ?? String(intent.kind)], [f.number, `+${intent.number}`]];
-  if (intent.old) pairs.push([f.old, cardLine(intent.old)]);
+  const pairs = [];
+  if (intent.kind === deed.REMOVE_CARD) pairs.push([f.goneCard, cardLine(intent.old)]);
+  if ([deed.MOVE, deed.WAKE].includes(intent.kind)) pairs.push([f.old, cardLine(intent.old)]);
   if (intent.card) {
     const [, iccid, imsi, eid, commitment] = intent.card;
-    pairs.push([f.card, `ICCID ${iccid}`], [f.imsi, imsi], [f.eid, eid || words.physical], [f.key, hex(commitment).slice(0, 16)]);
+    const name = intent.kind === deed.NEW_KEY ? f.sameCard : f.card;
+    pairs.push([name, `ICCID ${iccid}`], [f.imsi, imsi], [f.eid, eid || words.physical]);
+    pairs.push([f.key, hex(commitment).slice(0, 16)]);
   }
-  if (intent.old) pairs.push([f.lost, intent.flags & 1 ? words.lost : words.kept]);
+  if (intent.kind === deed.NEW_KEY) pairs.push([f.oldKey, words.destroyed]);
+  if ([deed.MOVE, deed.WAKE].includes(intent.kind)) pairs.push([f.lost, intent.flags & 1 ? words.lost : words.kept]);
+  return pairs;
+};
+
+const keyRows = (intent) => {
+  const f = words.fields;
+  const pairs = [];
+  if (intent.goneFactor) {
+    const [purpose] = intent.goneFactor;
+    pairs.push([f.goneFactor, keyLine(intent.goneFactor)], [f.could, words.can(purpose)]);
+    pairs.push([f.goneId, hex(intent.gone).slice(0, 16)]);
+  }
+  if (intent.kind === deed.TRUST) pairs.push([f.people, words.people(intent.factors.length, intent.needed)]);
+  for (const factor of intent.factors ?? []) {
+    pairs.push([intent.kind === deed.TRUST ? f.person : f.factor, keyLine(factor)]);
+    if (intent.kind !== deed.TRUST) pairs.push([f.can, words.can(factor[0])]);
+  }
+  return pairs;
+};
+
+const rows = (intent) => {
+  const f = words.fields;
+  const kind = intent.kind === deed.ADD && intent.flags === 2 ? words.dormant : words.kinds[intent.kind];
+  const pairs = [[f.what, kind], [f.number, `+${intent.number}`], ...cardRows(intent), ...keyRows(intent)];
   if (intent.bits) pairs.push([f.bits, intent.bits.map((bit) => words.bit[bit]).join(" · ")]);
-  if (intent.factor) {
-    const [purpose, place, , key] = intent.factor;
-    pairs.push([f.factor, hex(key).slice(-32)], [f.can, words.can(purpose)], [f.place, words.places[place] ?? String(place)]);
-  }
-  if (intent.over) pairs.push([f.over, words.places[intent.over] ?? String(intent.over)]);
+  if (intent.recipient) pairs.push([f.recipient, intent.recipient], [f.portCode, hex(intent.code).slice(0, 16)]);
+  if (intent.tenure) pairs.push([f.tenureWas, words.tenures[intent.was]], [f.tenure, words.tenures[intent.tenure]]);
+  if (words.afterwards[intent.kind]) pairs.push([f.afterwards, words.afterwards[intent.kind]]);
+  if (intent.over) pairs.push([f.over, words.places[intent.over]]);
   return [...pairs, [f.until, time(intent.expiry)]];
 };
 
@@ -247,6 +276,10 @@ const number = async (kept) => {
   };
   const title = el("h1", {}, words.statusTitle(receipt.number));
   const toPortal = button(words.openPortal, "", openPortal(kept));
+  if (now.closed) {
+    show(title, p(words.closed[now.closed]), row(toPortal), test);
+    return;
+  }
   if (!now.live) {
     const slot0 = now.cards.find((card) => card.slot === 0);
     show(title, p(words.calm), el("div", { class: "card" }, p(cardLine(slot0.card))), row(toPortal), test);
@@ -260,22 +293,27 @@ const number = async (kept) => {
     await number(receipts()[receipt.number]);
     say(words.approved);
   };
-  show(title, el("h2", {}, words.pendingTitle), p(words.pendingWhy),
-    el("div", { class: "card", id: "intent" }, list(rows(await deed.describe(intent, now.cards)))),
+  // What the page does not understand it lets nobody sign; stopping it is always possible.
+  const shown = await deed.describe(intent, now).catch((error) => error);
+  const unknown = shown instanceof Error;
+  show(title, el("h2", {}, words.pendingTitle), p(unknown ? words.notUnderstood : words.pendingWhy),
+    el("div", { class: "card", id: "intent" }, unknown ? p(shown.message, "error") : list(rows(shown))),
     row(button(words.stop, "stop", async () => {
       const veto = encode([head, 1]);
       const changed = await withPasskey(deed.VETOED, veto);
       await number(receipts()[receipt.number]);
       say(changed.receipt?.in_time ? words.stopped : words.tooLate);
     })),
-    row(button(words.approve, "go", () => agreed(withPasskey(deed.CONSENTED, consent)))),
-    el("label", { for: "code" }, words.code), typed,
-    row(button(words.approveSheet, "", () => {
-      const code = keys.readCode(typed.value);
-      if (!code) throw new Error(words.badCode);
-      typed.value = "";
-      return agreed(withSheet(deed.CONSENTED, consent, code));
-    })),
+    ...(unknown || !deed.agreeable(shown) ? [] : [
+      row(button(words.approve, "go", () => agreed(withPasskey(deed.CONSENTED, consent)))),
+      el("label", { for: "code" }, words.code), typed,
+      row(button(words.approveSheet, "", () => {
+        const code = keys.readCode(typed.value);
+        if (!code) throw new Error(words.badCode);
+        typed.value = "";
+        return agreed(withSheet(deed.CONSENTED, consent, code));
+      })),
+    ]),
     row(toPortal), test);
 };
 

@@ -125,7 +125,7 @@ impl NumberView {
         };
         Self {
             number: state.number.to_string(),
-            imsi: pin.resolve().map(|i| i.to_string()).unwrap_or_default(),
+            imsi: pin.resolve(witnessed).map(|i| i.to_string()).unwrap_or_default(),
             iccid: card.map(|c| c.iccid.to_string()).unwrap_or_default(),
             card_id: card.map(|c| hex::encode(c.id().0)).unwrap_or_default(),
             deed_id: hex::encode(state.deed_id),

@@ -4,7 +4,8 @@
 mod common;
 
 use common::*;
-use deed::event::{AsOf, Body, Issued, Source, Tenure};
+use deed::event::{AsOf, Body, Issued, Source};
+use deed::record::Tenure;
 use deed::signer::SignStatement;
 use deed::state::bit;
 use keys::Secret;
@@ -110,8 +111,8 @@ fn a_suspended_line_is_cut_off_and_its_codes_are_held_until_it_is_resumed() {
     assert_eq!(stage.served(owner.imsi), Err("suspended"), "and there is no vector to prove it with");
     // The sheet resumes, after three days; the code that waited comes.
     let now = stage.node().witnessed().0;
-    let change = deed::record::Change::ClearHolds { bits: vec![bit::SERVICE] };
-    let intent = deed::record::Intent {
+    let change = deed::intent::Change::ClearHolds { bits: vec![bit::SERVICE] };
+    let intent = deed::intent::Intent {
         change,
         number: owner.number,
         not_before: now,

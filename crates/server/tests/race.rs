@@ -10,7 +10,7 @@ mod common;
 
 use common::{DAY, Owner, Stage};
 use deed::event::Body;
-use deed::record::{Change, Intent};
+use deed::intent::{Change, Intent};
 use deed::signer::SignStatement as _;
 use operator::Refusal;
 use server::{Committer, Handle};

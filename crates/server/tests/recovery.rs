@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use deed::event::Body;
-use deed::record::{Change, Intent};
+use deed::intent::{Change, Intent};
 use deed::signer::SignStatement;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;

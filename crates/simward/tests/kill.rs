@@ -2,7 +2,7 @@
 //! chain verifies. `SIMWARD_KILLS` says how often; the seed is fixed, the moments are not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use deed::record::{Change, Intent};
+use deed::intent::{Change, Intent};
 use keys::Secret;
 use keys::milenage::{Amf, Milenage, Sqn, conceal};
 use rand_chacha::ChaCha20Rng;

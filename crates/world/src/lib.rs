@@ -5,15 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
-use deed::event::{AsOf, Body, Event, Issued, Proof, Source, Tenure, assemble};
-use deed::log::Leaf;
+use deed::class::Class;
+use deed::event::{AsOf, Body, Issued, Proof, Source, assemble};
+use deed::intent::{Change, Intent};
 use deed::log::merkle::Tree;
 use deed::log::note::{Checkpoint, SignedNote, TYPE_COSIGNATURE, TYPE_ED25519, VerifierKey, cosign};
 use deed::log::proof::TlogProof;
-use deed::manifest::{Manifest, Manifests, RoleKind, SignedManifest, Site};
+use deed::manifest::{Delay, Manifest, Manifests, Role, RoleKind, SignedManifest, Site};
 use deed::pin::Pin;
-use deed::record::{Card, Change, Intent, Place, Purpose};
+use deed::record::{Card, Place, Purpose, Tenure};
 use deed::signer::{RawSigner, RoleSigner, Sheet, SignStatement, SoftPasskey};
+use deed::verify::step;
 use deed::{Digest, Refusal, State, verify};
 use keys::Secret;
 use keys::sign::{Ed25519Key, Es256Key, Portable};
@@ -39,6 +41,9 @@ pub struct World {
     pub consent: RoleSigner,
     pub desks: [RoleSigner; 2],
     pub emergency: [RoleSigner; 2],
+    pub auc: RoleSigner,
+    /// The consent service of the third manifest.
+    pub later_consent: RoleSigner,
     log_key: Ed25519Key,
     pub witness_keys: Vec<Ed25519Key>,
     /// Seconds by which each witness's clock is wrong.
@@ -52,6 +57,10 @@ pub struct World {
     pub passkey: SoftPasskey,
     pub sheet: Sheet,
     pub hold_code: RawSigner,
+    /// People the owner may trust.
+    pub people: Vec<RawSigner>,
+    /// The state that the events so far amount to, so that nobody verifies them twice.
+    reached: RefCell<Option<State>>,
     next_card: u8,
     /// The keys of the cards drawn so far, by IMSI.
     pub card_keys: Vec<(Imsi, SubscriberKeys)>,
@@ -89,8 +98,7 @@ impl World {
     pub fn with_source(live: bool, source: Source) -> Self {
         let mut world = Self::empty(live);
         let body = world.issued(source);
-        let proofs = world.issue_proofs(&body);
-        world.push_with([0; 32], 0, [0; 32], &body, &proofs).unwrap();
+        world.push_first(&body).unwrap();
         world
     }
 
@@ -114,21 +122,38 @@ impl World {
         }
         policy.push_str("group all-three all w0 w1 w2\nquorum all-three\n");
         let roles = [&issuer, &consent].into_iter().chain(&desks).chain(&emergency).map(|r| r.role.clone());
-        let manifest = Manifest {
+        let auc = RoleSigner::new(RoleKind::Auc, 0, ed25519(216));
+        let later_consent = RoleSigner::new(RoleKind::Consent, 0, ed25519(217));
+        let roles: Vec<Role> = roles.chain([auc.role.clone()]).collect();
+        let roots = [root, ed25519(198), ed25519(199)];
+        let digest_of = |key: &Ed25519Key| keys::digest::sha256(&[&key.public()]);
+        let first = Manifest {
             operator: "Test Mobile".into(),
             live,
             version: 1,
             prev: [0; 32],
-            roles: roles.collect(),
+            roles,
             sites: vec![Site { rp_id: RP_ID.into(), origins: vec![ORIGIN.into()], page_digest: [0; 32] }],
             log_policy: policy.into_bytes(),
             delays: vec![],
             roll_digest: keys::digest::sha256(&[roll.danger_expose()]),
-            next_root: [9; 32],
-        }
-        .encode();
-        let signature = root.sign(&SignedManifest::message(&manifest));
-        let signed = vec![SignedManifest { manifest, root: root.public(), signature }];
+            next_root: digest_of(&roots[1]),
+        };
+        // The second one is stricter: one desk fewer, and a longer wait for one place. The third has a new key.
+        let mut second =
+            Manifest { version: 2, prev: first.id(), next_root: digest_of(&roots[2]), ..first.clone() };
+        second.roles.retain(|role| *role != desks[1].role);
+        second.delays = vec![Delay { kind: 1, class: Class::B, seconds: 4 * DAY }];
+        let mut third = Manifest { version: 3, prev: second.id(), next_root: [9; 32], ..second.clone() };
+        third.roles.retain(|role| *role != consent.role);
+        third.roles.push(later_consent.role.clone());
+        let sign = |(manifest, root): (&Manifest, &Ed25519Key)| {
+            let manifest = manifest.encode();
+            let signature = root.sign(&SignedManifest::message(&manifest));
+            SignedManifest { manifest, root: root.public(), signature }
+        };
+        let signed: Vec<_> = [&first, &second, &third].into_iter().zip(&roots).map(sign).collect();
+        let [root, ..] = roots;
         let root_digest = keys::digest::sha256(&[&root.public()]);
         let manifests = Manifests::verify(&Portable, &root_digest, &signed).unwrap();
         Self {
@@ -141,6 +166,8 @@ impl World {
             consent,
             desks,
             emergency,
+            auc,
+            later_consent,
             log_key,
             witness_keys,
             skew: vec![0; 3],
@@ -152,6 +179,8 @@ impl World {
             passkey: passkey(1),
             sheet: sheet(2),
             hold_code: RawSigner::new(Purpose::HoldOnly, Place::Elsewhere, ed25519(3)),
+            people: (20..23).map(|n| RawSigner::new(Purpose::Guardian, Place::People, ed25519(n))).collect(),
+            reached: RefCell::new(None),
             next_card: 0,
             card_keys: vec![],
         }
@@ -169,8 +198,21 @@ impl World {
         fork
     }
 
+    /// The first manifest's.
     pub fn manifest_id(&self) -> Digest {
-        self.manifests.newest().unwrap().0.id()
+        self.version(1).id()
+    }
+
+    /// A manifest by its version.
+    pub fn version(&self, version: usize) -> Manifest {
+        Manifest::decode(&self.signed[version - 1].manifest).unwrap()
+    }
+
+    /// Logs a manifest's leaf; its place.
+    pub fn publish(&mut self, version: usize) -> u64 {
+        let leaf = self.manifests.leaf(&self.version(version));
+        self.tree.push(leaf.hash());
+        self.tree.size() - 1
     }
 
     pub fn root_digest(&self) -> Digest {
@@ -218,7 +260,17 @@ impl World {
     }
 
     pub fn state(&self) -> State {
-        verify(&Portable, &self.manifests, None, &self.events).unwrap()
+        self.reached().unwrap()
+    }
+
+    fn reached(&self) -> Option<State> {
+        let last = self.events.last().map(|event| deed::event::head(event))?;
+        let mut reached = self.reached.borrow_mut();
+        let current = |s: &State| s.heads.len() == self.events.len() && s.head() == last;
+        if !reached.as_ref().is_some_and(current) {
+            *reached = Some(verify(&Portable, &self.manifests, None, &self.events).unwrap());
+        }
+        reached.clone()
     }
 
     pub fn tip(&self) -> AsOf {
@@ -249,6 +301,12 @@ impl World {
         self.push_with(self.deed_id(), tip.seq + 1, tip.head, body, proofs)
     }
 
+    /// A deed's first event, signed by everybody it needs.
+    pub fn push_first(&mut self, body: &Body) -> Result<(), Refusal> {
+        let proofs = self.issue_proofs(body);
+        self.push_with([0; 32], 0, [0; 32], body, &proofs)
+    }
+
     fn push_with(
         &mut self,
         deed_id: Digest,
@@ -263,25 +321,20 @@ impl World {
     }
 
     pub fn push_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Refusal> {
+        let result = step(&Portable, &self.manifests, self.reached(), &bytes);
         let mut all = self.events.clone();
         all.push(bytes.clone());
-        let result = verify(&Portable, &self.manifests, None, &all);
         record(self, &all, &result);
-        result?;
-        self.log(&bytes);
+        let state = result?;
+        self.log(&bytes, &state);
         self.events = all;
+        *self.reached.get_mut() = Some(state);
         Ok(())
     }
 
-    fn log(&mut self, bytes: &[u8]) {
-        let event = Event::decode(bytes).unwrap();
-        let tag = if event.seq == 0 {
-            deed::roll_tag(&self.roll, 0, &"8613800138000".parse().unwrap())
-        } else {
-            deed::tag(&Secret::new(self.watch), event.seq)
-        };
+    fn log(&mut self, bytes: &[u8], state: &State) {
         self.indices.push(self.tree.size());
-        self.tree.push(Leaf { tag, head: event.head }.hash());
+        self.tree.push(deed::pin::leaf(&self.roll, state, state.seq()).unwrap().hash());
         // Others use the log too.
         self.tree.push(keys::digest::sha256(&[bytes]));
     }
@@ -299,7 +352,11 @@ impl World {
 
     /// Proof, as of now, that event `seq` is logged.
     pub fn proof(&self, seq: u64) -> TlogProof {
-        let index = self.indices[seq as usize];
+        self.proof_at(self.indices[seq as usize])
+    }
+
+    /// Proof, as of now, that a leaf is logged at a place.
+    pub fn proof_at(&self, index: u64) -> TlogProof {
         let path = self.tree.inclusion(index, self.tree.size()).unwrap();
         TlogProof { index, path, checkpoint: self.checkpoint() }
     }
@@ -313,6 +370,52 @@ impl World {
     pub fn move_to(&self, to: &Card) -> Intent {
         let from = self.state().card().unwrap().id();
         self.intent(Change::Move { slot: 0, from, to: to.clone(), lost: false })
+    }
+
+    /// One more event, signed by these at the newest one.
+    pub fn say(&mut self, body: &Body, by: &[Who]) -> Result<(), Refusal> {
+        let (deed_id, tip) = (self.deed_id(), self.tip());
+        let proofs: Vec<_> = by.iter().map(|who| self.signer(*who).prove(&deed_id, tip, body)).collect();
+        self.push(body, &proofs)
+    }
+
+    /// The consent service asks for a change, and these agree to it: the request's head.
+    pub fn agreed(&mut self, change: Change, by: &[Who]) -> Digest {
+        let intent = self.intent(change);
+        let request = self.request(&intent).unwrap();
+        by.iter().for_each(|who| self.agree(*who, request, &intent).unwrap());
+        request
+    }
+
+    /// A change that is asked for, agreed to by these and committed after a wait.
+    pub fn done(&mut self, change: Change, by: &[Who], wait: u64) -> Result<(), Refusal> {
+        let request = self.agreed(change, by);
+        self.commit_after(request, wait)
+    }
+
+    /// Some new factors show that somebody has them, and these agree.
+    pub fn shown(
+        &mut self,
+        request: Digest,
+        intent: &Intent,
+        by: &mut [&mut dyn SignStatement],
+    ) -> Result<(), Refusal> {
+        let body = Body::Consented { request, intent: intent.clone() };
+        let (deed_id, tip) = (self.deed_id(), self.tip());
+        let proofs: Vec<_> = by.iter_mut().map(|signer| signer.prove(&deed_id, tip, &body)).collect();
+        self.push(&body, &proofs)
+    }
+
+    /// The first so many people are trusted from now on, two of whom speak together.
+    pub fn trust(&mut self, how_many: usize) {
+        let people = self.people[..how_many].iter().map(|p| p.factor().clone()).collect();
+        let intent = self.intent(Change::Trust { needed: 2, people });
+        let request = self.request(&intent).unwrap();
+        for who in [Who::Passkey].into_iter().chain((0..how_many).map(Who::Person)) {
+            self.agree(who, request, &intent).unwrap();
+        }
+        self.commit_after(request, 7 * DAY).unwrap();
+        self.now = intent.expiry + 7 * DAY;
     }
 
     /// The consent service asks, notifies.
@@ -373,6 +476,9 @@ impl World {
             Who::Issuer => &mut self.issuer,
             Who::Desk(i) => &mut self.desks[i],
             Who::Emergency(i) => &mut self.emergency[i],
+            Who::Auc => &mut self.auc,
+            Who::LaterConsent => &mut self.later_consent,
+            Who::Person(i) => &mut self.people[i],
         }
     }
 
@@ -481,6 +587,9 @@ pub enum Who {
     Issuer,
     Desk(usize),
     Emergency(usize),
+    Auc,
+    LaterConsent,
+    Person(usize),
 }
 
 /// The reason's short name.

@@ -4,7 +4,7 @@
 use card::medium::{Counter, Memory};
 use card::{Card, Code, MncLength, Profile};
 use deed::event::{Body, Evidence, Proof, message};
-use deed::record::Change;
+use deed::intent::Change;
 use deed::state::bit;
 use keys::Secret;
 use keys::aka::AkaKeys;

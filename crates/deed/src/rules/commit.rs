@@ -1,18 +1,19 @@
 //! Event 7: the change is done, once the witnesses' clocks say that its wait has passed.
 
 use super::Step;
-use super::request::{backing, forbidden, lifts_legal_bit};
+use super::request::{backing, forbidden, lifts_legal_bit, removable, two_desks};
 use crate::Digest;
 use crate::Reason;
 use crate::class::{Backing, Class};
 use crate::event::Source;
+use crate::intent::Change;
 use crate::log::Leaf;
 use crate::log::policy::Policy;
 use crate::log::proof::{LoggedLeaf, TlogProof};
 use crate::manifest::Manifest;
-use crate::record::{Card, Change, FactorId, FactorKey};
-use crate::state::{Consenter, FactorState, Live, Moved, Slot, State, bit};
-use crate::wait::{PAST_A_SUSPENSION, PROBATION, wait};
+use crate::record::{Card, Factor, FactorId, FactorKey, Place};
+use crate::state::{Closed, Consenter, FactorState, Live, Moved, Slot, State, bit};
+use crate::wait::{ABANDONED, LEGAL, NO_PORT_AFTER_MOVE, PAST_A_SUSPENSION, PROBATION, own, wait};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use keys::sign::Verifier;
@@ -55,11 +56,17 @@ pub(super) fn committed(
     }
     forbidden(&state, &live.intent)?;
     let counted = counted(&state, &live, proofs.start_seq, &proved);
+    let by_roles = lifts_legal_bit(&live.intent) || matches!(live.intent.change, Change::Close);
+    if by_roles && !proofs.origin.is_empty() {
+        return Err(Reason::Log("a proof of event 1 that nothing needs".into()));
+    }
     let (class, needed) = if lifts_legal_bit(&live.intent) {
         (Class::A, two_emergency_keys(&live, proofs.start_seq)?)
+    } else if matches!(live.intent.change, Change::Close) {
+        (Class::X, given_up(manifest, &live, proofs.start_seq)?)
     } else {
         let probation = on_probation(verifier, policy, &state, &proved, proofs)?;
-        authorised(manifest, &state, &live, counted.backing, probation)?
+        authorised(manifest, &state, &live, &counted, probation)?
     };
     let waited = proved.ready.saturating_sub(proved.start);
     if proved.ready < proved.start || waited < needed {
@@ -69,11 +76,13 @@ pub(super) fn committed(
     if ready < not_before || ready > expiry {
         return Err(Reason::Window { ready, not_before, expiry });
     }
-    let in_hand = counted.backing.sleeping_card;
+    may_follow(&state, &live, &counted, &proved)?;
+    let (in_hand, sheets) = (counted.backing.sleeping_card, counted.sheets(&state));
     carry_out(&mut state, &live, step.seq(), class, in_hand, &proved)?;
-    let spent = |f: &FactorState| counted.factors.contains(&f.id) && spends(&live.intent.change);
-    for factor in state.factors.iter_mut().filter(|f| spent(f)) {
-        factor.spent |= matches!(factor.factor.key, FactorKey::Ed25519Digest(_));
+    if spends(&live.intent.change) {
+        for factor in state.factors.iter_mut().filter(|f| sheets.contains(&f.id)) {
+            factor.spent = true;
+        }
     }
     state.live = None;
     state.proved_time = state.proved_time.max(proved.ready);
@@ -132,15 +141,23 @@ struct Counted {
     factors: Vec<FactorId>,
 }
 
+impl Counted {
+    /// The recovery sheets among them.
+    fn sheets(&self, state: &State) -> Vec<FactorId> {
+        let sheet = |id: &&FactorId| {
+            state.factor(id).is_some_and(|f| matches!(f.factor.key, FactorKey::Ed25519Digest(_)))
+        };
+        self.factors.iter().filter(sheet).copied().collect()
+    }
+}
+
 /// The consents that count: given by the time the wait began, by factors mature then.
 fn counted(state: &State, live: &Live, start_seq: u64, proved: &Proved) -> Counted {
     let in_time: Vec<(Consenter, u64)> =
         live.consents.iter().filter(|(_, seq)| *seq <= start_seq).copied().collect();
     let mature = |f: &FactorState| f.mature_at(proved.start_reached);
     let factors = in_time.iter().filter_map(|(who, _)| match who {
-        Consenter::Factor(id) => {
-            state.factor(id).filter(|f| mature(f) && !f.silenced_consent && !f.spent).map(|f| f.id)
-        }
+        Consenter::Factor(id) => state.factor(id).filter(|f| mature(f) && f.may_consent()).map(|f| f.id),
         _ => None,
     });
     Counted { factors: factors.collect(), backing: backing(state, &in_time, mature) }
@@ -151,24 +168,66 @@ fn authorised(
     manifest: &Manifest,
     state: &State,
     live: &Live,
-    mut backing: Backing,
+    counted: &Counted,
     probation: bool,
 ) -> Result<(Class, u64), Reason> {
+    let mut backing = counted.backing;
     let suspended = state.held(bit::SERVICE, None);
-    if !backing.elsewhere && state.suspended_against_phone(live.intent.over) {
+    if !backing.elsewhere && !backing.people && state.suspended_against_phone(live.intent.over) {
         return Err(Reason::Held(bit::SERVICE));
     }
     if probation && backing.phone && backing.elsewhere {
         backing.elsewhere = false;
     }
-    if matches!(live.intent.change, Change::AddFactor { .. }) && !live.possession {
-        return Err(Reason::Missing("the new factor's proof that its owner has it"));
+    if live.intent.change.introduces().iter().any(|factor| !shown(state, live, factor)) {
+        return Err(Reason::Missing("a new factor's proof that somebody has it"));
     }
     let (class, mut class_wait) = backing.class(live.intent.over).ok_or(Reason::Class)?;
-    if suspended && !backing.elsewhere && live.intent.over.is_some() {
+    if suspended && !backing.elsewhere && !backing.people && live.intent.over.is_some() {
         class_wait = Some(PAST_A_SUSPENSION);
     }
-    Ok((class, wait(manifest, &live.intent.change, class, class_wait, backing, suspended)))
+    if gives_itself_up(state, live, counted) {
+        return Ok((class, 0));
+    }
+    let needed = wait(manifest, &live.intent.change, class, class_wait, backing, suspended);
+    Ok((class, needed.ok_or(Reason::Class)?))
+}
+
+/// Whether a factor to come has shown that somebody has it, or is one of the trusted people there are.
+fn shown(state: &State, live: &Live, factor: &Factor) -> bool {
+    let id = factor.id();
+    live.possession.iter().any(|(shown, _)| *shown == id) || state.factor(&id).is_some()
+}
+
+/// Whoever takes his own key away need not wait, where the owner keeps a key in both places: it gives nobody anything.
+fn gives_itself_up(state: &State, live: &Live, counted: &Counted) -> bool {
+    let (Change::RemoveFactor { factor }, None) = (&live.intent.change, live.intent.over) else {
+        return false;
+    };
+    let gone = [&[*factor], &counted.sheets(state)[..]].concat();
+    let keeps = |place| state.able(place, &gone);
+    counted.factors.contains(factor) && keeps(Place::Phone) && keeps(Place::Elsewhere)
+}
+
+/// Two desks of two offices give a number up, after a long time in which any factor could say no.
+fn given_up(manifest: &Manifest, live: &Live, start_seq: u64) -> Result<u64, Reason> {
+    let in_time: Vec<(Consenter, u64)> =
+        live.consents.iter().filter(|(_, seq)| *seq <= start_seq).copied().collect();
+    if two_desks(&in_time) { Ok(own(manifest, 10, Class::X, ABANDONED)) } else { Err(Reason::Class) }
+}
+
+/// What may have changed since the request was made.
+fn may_follow(state: &State, live: &Live, counted: &Counted, proved: &Proved) -> Result<(), Reason> {
+    match &live.intent.change {
+        Change::RemoveFactor { factor } => removable(state, factor, &counted.sheets(state)),
+        Change::PortOut { .. } => match &state.moved {
+            Some(m) if proved.ready < m.ready.saturating_add(NO_PORT_AFTER_MOVE) => {
+                Err(Reason::Wait { waited: proved.ready.saturating_sub(m.ready), needed: NO_PORT_AFTER_MOVE })
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// The legal bit is lifted by two emergency keys of two offices, after an hour.
@@ -184,7 +243,7 @@ fn two_emergency_keys(live: &Live, start_seq: u64) -> Result<u64, Reason> {
         .collect();
     offices.sort_unstable();
     offices.dedup();
-    if offices.len() >= 2 { Ok(60 * 60) } else { Err(Reason::Class) }
+    if offices.len() >= 2 { Ok(LEGAL) } else { Err(Reason::Class) }
 }
 
 /// Whether a ported or claimed number's consents still count as one place.
@@ -236,11 +295,61 @@ fn carry_out(
             Ok(())
         }
         Change::AddFactor { factor } => {
-            // It was born no later than its request's expiry; what it signed counts from this event on.
-            state.factors.push(FactorState::new(factor.clone(), live.intent.expiry, live.new_counter, seq));
+            state.factors.push(added(live, factor, seq));
+            Ok(())
+        }
+        Change::RemoveCard { slot, .. } => {
+            state.slots.retain(|s| s.number != *slot);
+            Ok(())
+        }
+        Change::RemoveFactor { factor } => {
+            state.factors.retain(|f| f.id != *factor);
+            Ok(())
+        }
+        Change::Trust { needed, people } => {
+            state.people_needed = *needed;
+            state.factors.retain(|f| f.factor.place != Place::People || people.contains(&f.factor));
+            for person in people {
+                if state.factor(&person.id()).is_none() {
+                    state.factors.push(added(live, person, seq));
+                }
+            }
+            Ok(())
+        }
+        Change::Transfer { factors } => {
+            state.people_needed = 0;
+            state.factors = factors.iter().map(|factor| added(live, factor, seq)).collect();
+            Ok(())
+        }
+        Change::PortOut { recipient, .. } => {
+            state.closed = Some(Closed { ready: proved.ready, recipient: Some(recipient.clone()) });
+            Ok(())
+        }
+        Change::Close => {
+            state.closed = Some(Closed { ready: proved.ready, recipient: None });
+            Ok(())
+        }
+        Change::NewKey { slot, to, .. } => {
+            // The key before is destroyed: it has the same IMSI, so it is nothing to go back to. What there was, stays.
+            let reserved = state.moved.as_ref().and_then(|m| m.reserved.clone());
+            replace(state, *slot, to, true, class, proved)?;
+            if let Some(moved) = &mut state.moved {
+                moved.reserved = reserved;
+            }
+            Ok(())
+        }
+        Change::Tenure { tenure } => {
+            state.tenure = *tenure;
             Ok(())
         }
     }
+}
+
+/// A factor that came with a request: born no later than its expiry; what it signed counts from this event on.
+fn added(live: &Live, factor: &Factor, seq: u64) -> FactorState {
+    let id = factor.id();
+    let counter = live.possession.iter().find(|(shown, _)| *shown == id).map_or(0, |(_, counter)| *counter);
+    FactorState::new(factor.clone(), live.intent.expiry, counter, seq)
 }
 
 /// A hold that stands, stands no longer; what was signed before does not bring it back.
@@ -264,6 +373,7 @@ fn replace(
     let held =
         state.slots.iter_mut().find(|s| s.number == slot).ok_or(Reason::Intent("no card in that slot"))?;
     let old = core::mem::replace(&mut held.card, to.clone());
-    state.moved = Some(Moved { ready: proved.ready, class, slot, reserved: (!lost).then_some(old) });
+    let ready = state.moved.as_ref().map_or(proved.ready, |before| proved.ready.max(before.ready));
+    state.moved = Some(Moved { ready, class, slot, reserved: (!lost).then_some(old) });
     Ok(())
 }

@@ -1,16 +1,18 @@
 //! Event 0: the number, its first card, the owner's keys.
 
+use super::request::owners_set;
 use crate::event::{Event, Issued, MAX_FACTORS, MAX_SLOTS};
 use crate::manifest::RoleKind;
 use crate::proven::Signer;
-use crate::record::{Place, Purpose};
 use crate::state::{FactorState, Slot, State};
 use crate::{Digest, Reason};
 use alloc::vec::Vec;
 
 pub(crate) fn issue(event: &Event, issued: &Issued, signers: &[Signer]) -> Result<State, Reason> {
-    if issued.generation != 0 || issued.previous.is_some() {
-        return Err(Reason::NotYet("a next generation of a number"));
+    if (issued.generation == 0) != issued.previous.is_none() {
+        return Err(Reason::Issue(
+            "a later generation names how the one before ended, and the first names none",
+        ));
     }
     check_slots(issued)?;
     let factors = check_factors(issued, signers)?;
@@ -25,16 +27,20 @@ pub(crate) fn issue(event: &Event, issued: &Issued, signers: &[Signer]) -> Resul
         number: issued.number,
         generation: issued.generation,
         source: issued.source,
+        tenure: issued.tenure,
         watch_key: issued.watch_key.clone(),
+        former_watch_keys: Vec::new(),
         heads: [event.head].to_vec(),
         slots: slots.collect(),
         factors,
+        people_needed: 0,
         holds: [0; 9],
         lifted: [0; 9],
         objected: [0; 5],
         live: None,
         moved: None,
         proved_time: 0,
+        closed: None,
     })
 }
 
@@ -74,9 +80,6 @@ fn check_factors(issued: &Issued, signers: &[Signer]) -> Result<Vec<FactorState>
     let mut out: Vec<FactorState> = Vec::new();
     for factor in &issued.factors {
         let id = factor.id();
-        if factor.purpose == Purpose::Guardian {
-            return Err(Reason::NotYet("trusted people"));
-        }
         if out.iter().any(|f| f.id == id) {
             return Err(Reason::Issue("one factor twice"));
         }
@@ -84,10 +87,7 @@ fn check_factors(issued: &Issued, signers: &[Signer]) -> Result<Vec<FactorState>
         let counter = counter.ok_or(Reason::Missing("a factor's proof that its owner has it"))?;
         out.push(FactorState::new(factor.clone(), 0, counter, 0));
     }
-    let has = |place| out.iter().any(|f| f.factor.consents() && f.factor.place == place);
-    if !has(Place::Phone) || !has(Place::Elsewhere) {
-        return Err(Reason::Issue("the owner needs a key in the phone and one elsewhere"));
-    }
+    owners_set(&issued.factors).map_err(Reason::Issue)?;
     if out.len() as u64 > MAX_FACTORS {
         return Err(Reason::Limit("number of factors"));
     }

@@ -2,18 +2,20 @@
 //!
 //! Every signature has been verified by the time a rule runs ([`mod@crate::verify`]); a rule decides what it is worth.
 
+mod adopt;
 mod commit;
 mod hold;
 mod issue;
+mod observe;
 mod request;
+mod watch;
 
 pub(crate) use hold::{ends, objector, signed_since_lifted};
 pub(crate) use issue::issue;
 
 use crate::defence::{Defence, stands};
-use crate::event::{Body, Event, Proof};
-use crate::log::policy::Policy;
-use crate::manifest::{Manifest, RoleKind};
+use crate::event::{Body, Event, MAX_EVENTS, Proof, RESERVED_EVENTS};
+use crate::manifest::{Manifests, RoleKind};
 use crate::proven::Signer;
 use crate::record::{FactorId, Place};
 use crate::state::{FactorState, State};
@@ -23,13 +25,17 @@ use keys::sign::Verifier;
 /// The state after an event that is not the first.
 pub(crate) fn apply(
     verifier: &impl Verifier,
-    manifest: &Manifest,
-    policy: &Policy,
+    manifests: &Manifests,
     state: State,
     event: &Event,
     signers: &[Signer],
 ) -> Result<State, Reason> {
+    if state.closed.is_some() {
+        return Err(Reason::Closed);
+    }
     let step = Step { event, signers };
+    step.leaves_room_for_the_owner(&state)?;
+    let (manifest, policy) = manifests.get(&state.manifest)?;
     let mut next = match &event.body {
         Body::Issued(_) => return Err(Reason::Issue("a deed has one first event")),
         Body::Requested { intent } => request::requested(state, &step, intent)?,
@@ -42,6 +48,12 @@ pub(crate) fn apply(
             let proofs = commit::LogProofs { start_seq: *start_seq, early, late, origin };
             commit::committed(verifier, manifest, policy, state, &step, request, &proofs)?
         }
+        Body::Watched { watch_key } => watch::watched(state, &step, watch_key)?,
+        Body::Adopted { manifest, early, late } => {
+            let public = adopt::Public { early, late };
+            adopt::adopted(verifier, manifests, policy, state, &step, manifest, &public)?
+        }
+        Body::Observed { .. } => observe::observed(state, &step)?,
     };
     remember_signers(&mut next, &step);
     next.heads.push(event.head);
@@ -57,6 +69,23 @@ pub(crate) struct Step<'a> {
 impl Step<'_> {
     const fn seq(&self) -> u64 {
         self.event.seq
+    }
+
+    /// An operator's keys fill no deed to its end: in its last places only a factor begins anything, and the owner is told
+    /// of it once.
+    fn leaves_room_for_the_owner(&self, state: &State) -> Result<(), Reason> {
+        let begins = match self.event.body {
+            Body::Requested { .. } | Body::Consented { .. } | Body::Held { .. } | Body::Observed { .. } => {
+                true
+            }
+            Body::Notified { .. } => state.live.as_ref().is_some_and(|live| live.notified.is_some()),
+            _ => false,
+        };
+        let by_factor = self.signers.iter().any(|signer| matches!(signer, Signer::Factor { .. }));
+        if begins && !by_factor && self.seq() >= MAX_EVENTS - RESERVED_EVENTS {
+            return Err(Reason::Limit("number of events that no factor signed"));
+        }
+        Ok(())
     }
 
     fn signed(&self) -> impl Iterator<Item = (&Signer, &Proof)> {

@@ -4,16 +4,19 @@ use super::{Step, known, not_before_objection, not_replayed};
 use crate::class::Backing;
 use crate::defence::{Defence, stands};
 use crate::event::{MAX_FACTORS, MAX_SLOTS};
+use crate::intent::{Change, Intent};
 use crate::manifest::RoleKind;
 use crate::proven::Signer;
-use crate::record::{Card, CardId, Change, Intent, Place, Purpose};
-use crate::state::{Consenter, Live, State, bit, forbidding_bit, has_card};
+use crate::record::{Card, CardId, Factor, FactorId, Place, Purpose};
+use crate::state::{Consenter, FactorState, Live, State, bit, forbidding_bit, has_card};
 use crate::wait::LONGEST_REQUEST;
 use crate::{Digest, Reason};
 use alloc::vec::Vec;
 
 /// Ranks of `requested`: a higher one ends the live request, an equal one is refused, so no slot can be squatted.
 mod rank {
+    /// Giving a number up: anybody who asks for anything ends it.
+    pub(super) const CLOSE: u64 = 0;
     pub(super) const CONSENT_SERVICE: u64 = 1;
     pub(super) const PEOPLE: u64 = 2;
     pub(super) const PHONE: u64 = 3;
@@ -39,8 +42,7 @@ pub(super) fn requested(mut state: State, step: &Step<'_>, intent: &Intent) -> R
         rank,
         consents: agreed.consents,
         notified: None,
-        new_counter: agreed.new_counter.unwrap_or(0),
-        possession: agreed.new_counter.is_some(),
+        possession: agreed.possession,
     });
     Ok(state)
 }
@@ -59,10 +61,8 @@ pub(super) fn consented(
     if let Some(live) = &mut state.live {
         live.consents.retain(|(who, _)| !agreed.consents.iter().any(|(new, _)| new == who));
         live.consents.extend(agreed.consents);
-        if let Some(counter) = agreed.new_counter {
-            live.new_counter = counter;
-            live.possession = true;
-        }
+        live.possession.retain(|(id, _)| !agreed.possession.iter().any(|(new, _)| new == id));
+        live.possession.extend(agreed.possession);
     }
     Ok(state)
 }
@@ -86,13 +86,13 @@ pub(super) fn ended(mut state: State, step: &Step<'_>, request: &Digest) -> Resu
 /// Who agreed in one event.
 struct Agreed {
     consents: Vec<(Consenter, u64)>,
-    /// The counter of a factor to be added, if it proved possession here.
-    new_counter: Option<u32>,
+    /// Factors to come that proved possession here, with their counters.
+    possession: Vec<(FactorId, u32)>,
 }
 
 /// The signers of a request or consent, each allowed to agree to this intent.
 fn agreements(state: &State, step: &Step<'_>, intent: &Intent, request: bool) -> Result<Agreed, Reason> {
-    let mut agreed = Agreed { consents: Vec::new(), new_counter: None };
+    let mut agreed = Agreed { consents: Vec::new(), possession: Vec::new() };
     let mut consent_service = false;
     for (signer, proof) in step.signed() {
         not_before_objection(state, proof, intent.over)?;
@@ -100,6 +100,11 @@ fn agreements(state: &State, step: &Step<'_>, intent: &Intent, request: bool) ->
             Signer::Factor { id, fresh_counter, .. } => {
                 let known = known(state, id)?;
                 not_replayed(known, proof)?;
+                if matches!(intent.change, Change::Close) {
+                    return Err(Reason::Role(
+                        "a number is given up by two desks, where its owner does not speak",
+                    ));
+                }
                 if !known.factor.consents() {
                     return Err(Reason::Role("a hold-only key agrees to nothing"));
                 }
@@ -114,8 +119,8 @@ fn agreements(state: &State, step: &Step<'_>, intent: &Intent, request: bool) ->
                 }
                 Consenter::Factor(*id)
             }
-            Signer::Introduced { counter, .. } => {
-                agreed.new_counter = Some(*counter);
+            Signer::Introduced { id, counter } => {
+                agreed.possession.push((*id, *counter));
                 continue;
             }
             Signer::SleepingCard => {
@@ -130,7 +135,11 @@ fn agreements(state: &State, step: &Step<'_>, intent: &Intent, request: bool) ->
                     consent_service = true;
                     continue;
                 }
-                RoleKind::Desk if intent.over == Some(Place::Phone) || !stands(Defence::DesksAreNoPlace) => {
+                RoleKind::Desk
+                    if intent.over == Some(Place::Phone)
+                        || matches!(intent.change, Change::Close)
+                        || !stands(Defence::DesksAreNoPlace) =>
+                {
                     Consenter::Desk { office: role.office }
                 }
                 RoleKind::BreakGlass if lifts_legal_bit(intent) => {
@@ -141,7 +150,7 @@ fn agreements(state: &State, step: &Step<'_>, intent: &Intent, request: bool) ->
         };
         agreed.consents.push((who, step.seq()));
     }
-    if agreed.consents.is_empty() && !consent_service && (request || agreed.new_counter.is_none()) {
+    if agreed.consents.is_empty() && !consent_service && (request || agreed.possession.is_empty()) {
         return Err(Reason::Missing("somebody who may ask for this or agree to it"));
     }
     Ok(agreed)
@@ -152,23 +161,20 @@ pub(super) fn lifts_legal_bit(intent: &Intent) -> bool {
 }
 
 fn rank_of(state: &State, intent: &Intent, agreed: &Agreed) -> u64 {
-    let mature = |known: &crate::state::FactorState| known.mature_at(state.proved_time);
+    if matches!(intent.change, Change::Close) {
+        return rank::CLOSE;
+    }
+    let mature = |known: &FactorState| known.mature_at(state.proved_time);
     let backing = backing(state, &agreed.consents, mature);
     // Never for the phone alone: a thief who has it would end the owner's own request by naming an overridden place.
     if intent.over.is_some() && backing.elsewhere && backing.class(intent.over).is_some() {
         return rank::OVER;
     }
-    let people = agreed.consents.iter().any(|(who, _)| match who {
-        Consenter::Factor(id) => {
-            state.factor(id).is_some_and(|f| f.factor.place == Place::People && mature(f))
-        }
-        _ => false,
-    });
     match (backing.phone, backing.elsewhere) {
         (true, true) => rank::BOTH,
         (false, true) => rank::ELSEWHERE,
         (true, false) => rank::PHONE,
-        (false, false) if people => rank::PEOPLE,
+        (false, false) if backing.people => rank::PEOPLE,
         (false, false) => rank::CONSENT_SERVICE,
     }
 }
@@ -177,35 +183,42 @@ fn rank_of(state: &State, intent: &Intent, agreed: &Agreed) -> u64 {
 pub(super) fn backing(
     state: &State,
     consents: &[(Consenter, u64)],
-    counts: impl Fn(&crate::state::FactorState) -> bool,
+    counts: impl Fn(&FactorState) -> bool,
 ) -> Backing {
     let mut backing = Backing::default();
-    let mut offices: Vec<u64> = Vec::new();
+    let mut people = 0;
     for (who, _) in consents {
         match who {
             Consenter::Factor(id) => {
                 let Some(known) = state.factor(id) else { continue };
-                if known.silenced_consent || known.spent || !counts(known) {
+                if !known.may_consent() || !counts(known) {
                     continue;
                 }
                 match known.factor.place {
                     Place::Phone => backing.phone = true,
                     Place::Elsewhere => backing.elsewhere = true,
-                    Place::People | Place::Operator => {}
+                    Place::People => people += 1,
+                    Place::Operator => {}
                 }
             }
-            Consenter::Desk { office } => {
-                backing.elsewhere |= !stands(Defence::DesksAreNoPlace);
-                if !offices.contains(office) {
-                    offices.push(*office);
-                }
-            }
+            Consenter::Desk { .. } => backing.elsewhere |= !stands(Defence::DesksAreNoPlace),
             Consenter::SleepingCard => backing.sleeping_card = true,
             Consenter::BreakGlass { .. } => {}
         }
     }
-    backing.two_desks = offices.len() >= 2;
+    backing.people = state.people_needed > 0 && people >= state.people_needed;
+    backing.two_desks = two_desks(consents);
     backing
+}
+
+/// Whether desks of two offices agreed.
+pub(super) fn two_desks(consents: &[(Consenter, u64)]) -> bool {
+    let mut offices = consents.iter().filter_map(|(who, _)| match who {
+        Consenter::Desk { office } => Some(office),
+        _ => None,
+    });
+    let first = offices.next();
+    offices.any(|office| Some(office) != first)
 }
 
 /// Holds that forbid the intent: its kind's own bit, 8 always, 7 whatever the phone alone signs.
@@ -272,18 +285,119 @@ fn check_intent(state: &State, intent: &Intent) -> Result<(), Reason> {
             }
         }
         Change::AddFactor { factor } => {
-            if state.factor(&factor.id()).is_some() {
-                return Err(Reason::Intent("that factor is in the deed already"));
-            }
             if factor.purpose == Purpose::Guardian {
-                return Err(Reason::NotYet("trusted people"));
+                return Err(Reason::Intent("trusted people are named all together, by kind 7"));
             }
             if state.factors.len() as u64 >= MAX_FACTORS {
                 return Err(Reason::Limit("number of factors"));
             }
-            Ok(())
+            unknown(state, factor)
         }
+        Change::RemoveCard { slot, from } => {
+            if *slot == 0 {
+                return Err(Reason::Intent("the card in slot 0 is changed, not removed"));
+            }
+            in_slot(&state.slot(*slot).ok_or(Reason::Intent("no card in that slot"))?.card, from)
+        }
+        Change::NewKey { slot, from, to } => {
+            let current =
+                state.slot(*slot).filter(|s| !s.dormant).ok_or(Reason::Intent("no card in that slot"))?;
+            in_slot(&current.card, from)?;
+            new_key(state, &current.card, to)
+        }
+        Change::RemoveFactor { factor } => removable(state, factor, &[]),
+        Change::Trust { needed, people } => trusted(state, *needed, people),
+        Change::Transfer { factors } => {
+            all_different(factors)?;
+            owners_set(factors).map_err(Reason::Intent)?;
+            // A key of the owner before among the new ones would be a trap.
+            factors.iter().try_for_each(|factor| unknown(state, factor))
+        }
+        Change::Close if intent.over.is_some() => Err(Reason::Intent("giving a number up overrides nobody")),
+        Change::Tenure { tenure } if *tenure == state.tenure => Err(Reason::Intent("changes nothing")),
+        Change::Close | Change::PortOut { .. } | Change::Tenure { .. } => Ok(()),
     }
+}
+
+fn unknown(state: &State, factor: &Factor) -> Result<(), Reason> {
+    match state.factor(&factor.id()) {
+        Some(_) => Err(Reason::Intent("that factor is in the deed already")),
+        None => Ok(()),
+    }
+}
+
+fn all_different(factors: &[Factor]) -> Result<(), Reason> {
+    let ids: Vec<FactorId> = factors.iter().map(Factor::id).collect();
+    let twice = ids.iter().enumerate().any(|(i, id)| ids.iter().take(i).any(|other| other == id));
+    if twice { Err(Reason::Intent("one factor twice")) } else { Ok(()) }
+}
+
+/// An owner has a key in the phone and one elsewhere, and names trusted people later.
+pub(super) fn owners_set(factors: &[Factor]) -> Result<(), &'static str> {
+    if factors.iter().any(|f| f.purpose == Purpose::Guardian) {
+        return Err("trusted people are named all together, by kind 7");
+    }
+    let has = |place| factors.iter().any(|f| f.consents() && f.place == place);
+    if has(Place::Phone) && has(Place::Elsewhere) {
+        Ok(())
+    } else {
+        Err("the owner needs a key in the phone and one elsewhere")
+    }
+}
+
+/// Whether a factor may go: it is no trusted person's, and a key of the owner's that may consent is left, apart from
+/// those that the change itself uses up.
+pub(super) fn removable(state: &State, id: &FactorId, used_up: &[FactorId]) -> Result<(), Reason> {
+    let known = state.factor(id).ok_or(Reason::Intent("no such factor in the deed"))?;
+    if known.factor.place == Place::People {
+        return Err(Reason::Intent("trusted people are named all together, by kind 7"));
+    }
+    let gone = [&[*id], used_up].concat();
+    if state.able(Place::Phone, &gone) || state.able(Place::Elsewhere, &gone) {
+        Ok(())
+    } else {
+        Err(Reason::Intent("the owner's last key"))
+    }
+}
+
+/// Trusted people speak together, at least two of them: one friend alone takes no number.
+fn trusted(state: &State, needed: u64, people: &[Factor]) -> Result<(), Reason> {
+    let nobody = needed == 0 && people.is_empty();
+    if !nobody && (needed < 2 || needed > people.len() as u64) {
+        return Err(Reason::Intent("at least two trusted people speak together, and no more than there are"));
+    }
+    if people.iter().any(|person| person.purpose != Purpose::Guardian) {
+        return Err(Reason::Intent("a trusted person's key has a purpose of its own"));
+    }
+    all_different(people)?;
+    let own = state.factors.iter().filter(|f| f.factor.place != Place::People);
+    if own.clone().any(|f| people.iter().any(|person| person.id() == f.id)) {
+        return Err(Reason::Intent("that factor is in the deed already"));
+    }
+    let before = state.factors.iter().filter(|f| f.factor.place == Place::People);
+    if people.iter().any(|person| before.clone().any(|f| f.id == person.id() && f.factor != *person)) {
+        return Err(Reason::Intent("a trusted person there is stays as recorded"));
+    }
+    let same = before.clone().count() == people.len() && before.clone().all(|f| people.contains(&f.factor));
+    if same && needed == state.people_needed {
+        return Err(Reason::Intent("changes nothing"));
+    }
+    if own.count() + people.len() > MAX_FACTORS as usize {
+        return Err(Reason::Limit("number of factors"));
+    }
+    Ok(())
+}
+
+/// The same card, but for its key.
+fn new_key(state: &State, current: &Card, to: &Card) -> Result<(), Reason> {
+    if (to.iccid, to.imsi, to.eid) != (current.iccid, current.imsi, current.eid) {
+        return Err(Reason::Intent("a new key leaves the card's ICCID, IMSI and EID as they are"));
+    }
+    let reserved = state.moved.as_ref().and_then(|m| m.reserved.as_ref());
+    if state.slots.iter().map(|s| &s.card).chain(reserved).any(|other| other.key_commit == to.key_commit) {
+        return Err(Reason::Intent("the new card has the IMSI or the key of another one"));
+    }
+    Ok(())
 }
 
 fn in_slot(card: &Card, from: &CardId) -> Result<(), Reason> {

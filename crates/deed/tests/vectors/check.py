@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 PHONE, ELSEWHERE, PEOPLE, OPERATOR = 1, 2, 3, 4
 ISSUER, CONSENT, DESK, AUC, EMERGENCY = 1, 2, 3, 4, 5
+CHANGE, FURTHER, REMOVE_CARD, LIFT, ADD_FACTOR, REMOVE_FACTOR = range(1, 7)
+TRUST, PORT_OUT, TRANSFER, GIVE_UP, NEW_K, TENURE, WAKE = range(7, 14)
 SERVICE, LEGAL = 7, 8
 ZEROS = bytes(32)
 
@@ -122,6 +124,12 @@ SITE = record("Site", rp_id=str, origins=Some(str, 16), page_digest=32)
 MANIFEST = record("Manifest", version=range(1, 2), operator=str, env=range(2), number=int, prev=32,
                   roles=Some(ROLE, 256), sites=Some(SITE, 16), log_policy=bytes,
                   delays=Some([int, range(1, 5), int], 64), roll_scheme=range(1, 2), roll_digest=32, next_root=32)
+PEOPLE_SUBJECT = record("People", needed=int, factors=Some(FACTOR, 8))
+SUBJECT = {
+    CHANGE: CARD, FURTHER: CARD, LIFT: Bits(), ADD_FACTOR: FACTOR, REMOVE_FACTOR: [32], TRUST: PEOPLE_SUBJECT,
+    PORT_OUT: [re.compile("[ -~]{1,64}"), 32], TRANSFER: Some(FACTOR, 16), NEW_K: CARD, TENURE: [range(1, 4)],
+    WAKE: CARD,
+}
 BODY = {
     0: record("Issued", manifest=32, number=NUMBER, generation=int, previous={0, 32}, source=range(1, 4),
               tenure=range(1, 4), watch_key=32, slots=Some([int, CARD], 8), factors=Some(FACTOR, 16)),
@@ -132,6 +140,9 @@ BODY = {
     5: record("Ended", request=32, reason=range(1, 4)),
     6: record("Held", bits=Bits(), silenced=Some([32, range(1, 3)], 16), reason=int),
     7: record("Committed", request=32, start_seq=int, early=bytes, late=bytes, origin=bytes),
+    8: record("Watched", watch_key=32),
+    9: record("Adopted", manifest=32, early=bytes, late=bytes),
+    10: record("Observed", what=range(1, 4), digest=32),
 }
 EVIDENCE = {1: [64], 2: [32, 64], 3: [bytes, bytes, 64]}
 
@@ -172,20 +183,31 @@ def check_factor(f):
 
 
 def subject_of(intent):
-    """What an intent is about, decoded: a card, hold bits or a factor."""
-    need(intent.kind in (1, 2, 4, 5, 13), "not-yet")
-    need(intent.flags in {1: (0, 1), 13: (0, 1), 2: (0, 2)}.get(intent.kind, (0,)), "unknown")
-    need(bool(intent.origin) == (intent.kind in (1, 13)), "intent")
-    need(intent.kind not in (4, 5) or intent.slot == 0, "intent")
-    subject = fit(decode(intent.subject), {4: Bits(), 5: FACTOR}.get(intent.kind, CARD))
-    return check_factor(subject) if intent.kind == 5 else subject
+    """What an intent is about, decoded by its kind; nothing where the subject is empty."""
+    need(intent.flags in {CHANGE: (0, 1), WAKE: (0, 1), FURTHER: (0, 2)}.get(intent.kind, (0,)), "unknown")
+    need(bool(intent.origin) == (intent.kind in (CHANGE, REMOVE_CARD, NEW_K, WAKE)), "intent")
+    of_slot = intent.kind in (CHANGE, FURTHER, REMOVE_CARD, NEW_K, WAKE)
+    need(intent.slot < 8 if of_slot else intent.slot == 0, "intent")
+    if intent.kind not in SUBJECT:
+        need(intent.subject == b"", "encoding")
+        return None
+    subject = fit(decode(intent.subject), SUBJECT[intent.kind])
+    need(subject or intent.kind == LIFT, "encoding")
+    [check_factor(f) for f in named_factors(intent.kind, subject)]
+    return subject
+
+
+def named_factors(kind, subject):
+    """The factors that an intent names in full."""
+    if kind == ADD_FACTOR:
+        return [subject]
+    return subject.factors if kind == TRUST else subject if kind == TRANSFER else []
 
 
 def read_event(data):
     """An event, its body, and the subject of the intent in it."""
     need(len(data) <= 65_536, "limit")
     event = fit(decode(data), EVENT)
-    need(event.type in BODY, "not-yet")
     for proof in event.proofs:
         need(len(proof.evidence) in EVIDENCE, "encoding")
         fit(proof.evidence, EVIDENCE[len(proof.evidence)])
@@ -378,9 +400,15 @@ def root_from_inclusion(leaf, index, size, path):
 Seen = namedtuple("Seen", "index by still")
 
 
-def check_tlog_proof(policy, proof, state, seq):
-    """Where the leaf of an event is logged, and when a quorum had seen it there."""
+def event_leaf(state, seq):
+    """The leaf of an event, with its tag by the watch key that was valid at its place."""
     need(seq < len(state.heads), "log")
+    key = [key for since, key in state.watch_keys if since <= seq][-1]
+    return b"\1" + tag(key, seq) + state.heads[seq]
+
+
+def check_tlog_proof(policy, proof, leaf):
+    """Where a leaf is logged, and when a quorum had seen it there."""
     try:
         head, note = proof.decode().split("\n\n", 1)
         magic, index, *path = head.split("\n")
@@ -392,7 +420,6 @@ def check_tlog_proof(policy, proof, state, seq):
     text, lines = read_note(note)
     need(text.count("\n") == 3, "log")
     size, root, by, still = policy.judge(text, lines)
-    leaf = b"\1" + tag(state.watch_key, seq) + state.heads[seq]
     index = decimal(index[6:])
     need(root_from_inclusion(leaf, index, size, path) == root, "log")
     return Seen(index, by, still)
@@ -415,8 +442,8 @@ def check_proof(manifest, state, event, body, subject, proof):
         counter = check_key(manifest, f.suite, f.key, message, proof.evidence, f)
         fresh = counter == known.counter == 0 or counter > known.counter
         return signer._replace(factor=known, counter=counter, fresh=fresh)
-    introduced = body.factors if event.type == 0 else [subject] if subject and body.intent.kind == 5 else []
-    for f in introduced:
+    introduced = named_factors(body.intent.kind, subject) if event.type in (1, 2) else []
+    for f in body.factors if event.type == 0 else introduced:
         if factor_id(f) == proof.signer:
             counter = check_key(manifest, f.suite, f.key, message, proof.evidence, f)
             return signer._replace(what="new", counter=counter)
@@ -425,7 +452,7 @@ def check_proof(manifest, state, event, body, subject, proof):
             need(proof.as_of_seq == len(heads) - 1, "stale")
             check_key(manifest, role.suite, role.key, message, proof.evidence)
             return signer._replace(what="role", role=role)
-    if state is not None and event.type in (1, 2) and body.intent.kind == 13:
+    if state is not None and event.type in (1, 2) and body.intent.kind == WAKE:
         sleeper, dormant = state.slots.get(body.intent.slot, (None, False))
         if dormant and sleeper.card_pub and card_id(sleeper) == proof.signer:
             check_key(manifest, 2, sleeper.card_pub, message, proof.evidence)
@@ -448,13 +475,18 @@ def mature(known, time):
     return known.born == 0 or time >= known.born + 7 * DAY
 
 
+def kept_places(state, without):
+    """Where somebody might still consent when these factors are gone or spent."""
+    return {f.record.place for i, f in state.factors.items() if i not in without and may_consent(f)}
+
+
 def issue(manifests, event, body):
     need(event.type == 0 and event.seq == 0 and event.deed_id == event.prev == ZEROS, "issue")
     need(body.manifest in manifests, "manifest")
-    manifest, _ = manifests[body.manifest]
+    manifest = manifests[body.manifest].manifest
     need(len({p.signer for p in event.proofs}) == len(event.proofs), "signed-twice")
     signers = [check_proof(manifest, None, event, body, None, proof) for proof in event.proofs]
-    need(body.generation == 0 and body.previous == b"", "not-yet")
+    need(bool(body.generation) == bool(body.previous), "issue")
     numbers, cards = [n for n, _ in body.slots], [c for _, c in body.slots]
     need(all(n < 8 for n in numbers), "limit")
     for values in (numbers, [c.imsi for c in cards], [c.key_commit for c in cards]):
@@ -465,15 +497,20 @@ def issue(manifests, event, body):
     counters = {s.id: s.counter for s in signers if s.what == "new"}
     ids = [factor_id(f) for f in body.factors]
     need(roles and all(i in counters for i in ids), "missing")
-    need(all(f.purpose != 5 for f in body.factors), "not-yet")
-    need(len(set(ids)) == len(ids), "issue")
-    for place in (PHONE, ELSEWHERE):
-        need(any(f.place == place and f.purpose != 2 for f in body.factors), "issue")
+    need(whole_set(body.factors), "issue")
     return types.SimpleNamespace(
-        manifest=body.manifest, number=body.number, source=body.source, watch_key=body.watch_key, heads=[],
-        slots={n: (card, False) for n, card in body.slots}, reserve=None, holds=[set() for _ in range(9)], lifted=[0] * 9,
-        factors={i: new_factor(f, 0, counters[i], 0) for i, f in zip(ids, body.factors)}, live=None,
-        objected={}, proved=0)
+        manifest=body.manifest, number=body.number, source=body.source, tenure=body.tenure, heads=[],
+        watch_keys=[(0, body.watch_key)], slots={n: (card, False) for n, card in body.slots}, reserve=None,
+        holds=[set() for _ in range(9)], lifted=[0] * 9, needed=0, live=None, objected={}, proved=0,
+        factors={i: new_factor(f, 0, counters[i], 0) for i, f in zip(ids, body.factors)}, moved=None,
+        closed=False)
+
+
+def whole_set(factors):
+    """Whether these can be all of an owner's factors: none twice, a consenting one in each of his places."""
+    places = {f.place for f in factors if f.purpose != 2}
+    distinct = len(set(map(factor_id, factors))) == len(factors)
+    return distinct and all(f.purpose != 5 for f in factors) and {PHONE, ELSEWHERE} <= places
 
 
 def step(manifests, state, data):
@@ -484,23 +521,32 @@ def step(manifests, state, data):
         state = issue(manifests, event, body)
         state.deed_id = head
     else:
+        need(not state.closed, "closed")
         need(event.deed_id == state.deed_id, "other-deed")
         need(event.seq == len(state.heads), "sequence")
         need(event.prev == state.heads[-1], "prev")
         need(event.seq < 4_096, "limit")
-        manifest, policy = manifests[state.manifest]
+        manifest, policy, _ = manifests[state.manifest]
+        need(event.type != 9 or body.manifest in manifests, "manifest")
+        judge = manifests[body.manifest].manifest if event.type == 9 else manifest  # whose roles sign
         need(len({p.signer for p in event.proofs}) == len(event.proofs), "signed-twice")
         state = copy.deepcopy(state)
-        signers = [check_proof(manifest, state, event, body, subject, proof) for proof in event.proofs]
+        signers = [check_proof(judge, state, event, body, subject, proof) for proof in event.proofs]
         need(event.type != 0, "issue")
+        told = event.type == 3 and state.live and state.live.notified is not None
+        last = event.seq >= 3_840 and (event.type in (1, 2, 6, 10) or told)  # places for what a factor begins
+        need(not last or any(s.what == "factor" for s in signers), "limit")
         for s in signers:
             need(s.what != "factor" or s.seq >= s.factor.last, "stale")
-        if event.type in (3, 5, 7):
-            need([s.role and s.role.kind for s in signers] == [CONSENT], "role" if signers else "missing")
+        if event.type in (3, 5, 7, 9, 10):
+            alone = [AUC if event.type == 10 else CONSENT]
+            need([s.role and s.role.kind for s in signers] == alone, "role" if signers else "missing")
         if event.type in (2, 3, 4, 5, 7):
             need(state.live and state.live.head == body.request, "no-request")
         if event.type == 7:
             commit(manifest, policy, state, event.seq, body, signers[0].role)
+        elif event.type == 9:
+            adopt(manifest, policy, manifests[body.manifest], state, body)
         else:
             RULES[event.type](state, event.seq, head, body, subject, signers)
         for s in signers:
@@ -517,11 +563,11 @@ def held(state, bit, over=0):
 
 def own_bit(kind):
     """The hold bit that forbids a kind of intent, beside 7 and 8."""
-    return {1: 0, 11: 0, 13: 0, 8: 1, 2: 2}.get(kind)
+    return {CHANGE: 0, NEW_K: 0, WAKE: 0, PORT_OUT: 1, FURTHER: 2}.get(kind)
 
 
 def lifts_legal(intent, subject):
-    return intent.kind == 4 and LEGAL in subject
+    return intent.kind == LIFT and LEGAL in subject
 
 
 def forbid(state, intent, subject):
@@ -542,81 +588,124 @@ def not_before_objection(state, signers, over):
 
 
 def agree(state, signers, intent, subject, own_request):
-    """Consenters of an event, by a name of each, and the counter of a new factor that proved possession."""
+    """Consenters of an event, by a name of each, and the counters of new factors that proved possession."""
     not_before_objection(state, signers, intent.over)
-    consents, possession, service = [], None, False
+    consents, possession, service = [], {}, False
     for s in signers:
         if s.what == "factor":
+            need(intent.kind != GIVE_UP, "role")
             need(s.factor.record.purpose != 2, "role")
             need(not s.factor.mute_consent, "silenced")
             need(not s.factor.spent, "spent")
             need(s.fresh, "counter")
             consents.append(("factor", s.id))
         elif s.what == "new":
-            possession = s.counter
+            possession[s.id] = s.counter
         elif s.what == "sleeper":
             need(not own_request or s.seq == len(state.heads) - 1, "stale")
             consents.append(("sleeper", 0))
         elif s.role.kind == CONSENT and own_request:
             service = True
         else:
-            desk = s.role.kind == DESK and intent.over == PHONE
+            desk = s.role.kind == DESK and (intent.over == PHONE or intent.kind == GIVE_UP)
             need(desk or s.role.kind == EMERGENCY and lifts_legal(intent, subject), "role")
             consents.append((s.role.kind, s.role.office))
-    need(consents or service or possession is not None and not own_request, "missing")
+    need(consents or service or possession and not own_request, "missing")
     return consents, possession
 
 
 def backing(state, consents, time):
-    """What consents amount to at a time: places, people, two desks, the sleeping card, and which factors."""
+    """What consents amount to at a time: places, enough people, desks, the sleeping card; which factors."""
     factors = [state.factors[i] for what, i in consents if what == "factor"]
     factors = [f for f in factors if may_consent(f) and mature(f, time)]
-    places = {f.record.place for f in factors}
+    places = [f.record.place for f in factors]
     desks = len({i for what, i in consents if what == DESK})
-    return types.SimpleNamespace(phone=PHONE in places, elsewhere=ELSEWHERE in places, people=PEOPLE in places,
-                                 desks=desks >= 2, sleeper=("sleeper", 0) in consents, factors=factors)
+    return types.SimpleNamespace(phone=PHONE in places, elsewhere=ELSEWHERE in places,
+                                 people=0 < state.needed <= places.count(PEOPLE), desks=desks >= 2,
+                                 sleeper=("sleeper", 0) in consents, factors=factors)
 
 
 def class_of(b, over):
-    """Class and, for X, its wait; guardians' quorums are not in this slice."""
+    """Class and, for X, its own wait."""
     both, either = b.phone and b.elsewhere, b.phone or b.elsewhere
     if over == 0:
-        return ("A", None) if both else ("B", None) if either else None
-    if over == PHONE and b.elsewhere and b.desks:
+        return ("A", None) if both else ("B", None) if either else ("C", None) if b.people else None
+    if over == PHONE and b.elsewhere and b.desks and not b.people:
         return "X", 7 * DAY
+    if over in (PHONE, ELSEWHERE):
+        own = b.elsewhere if over == PHONE else b.phone
+        return ("X", 72 * HOUR) if own and b.people else None
     return ("X", 72 * HOUR) if over == PEOPLE and both or over == OPERATOR and either else None
+
+
+def check_intent(state, intent, subject):
+    """Whether an intent is about what is there (§7.1)."""
+    cards = [card for card, _ in state.slots.values()]
+    current, dormant = state.slots.get(0 if intent.kind == WAKE else intent.slot, (None, True))
+    if intent.kind in (CHANGE, REMOVE_CARD, NEW_K, WAKE):
+        need(current and card_id(current) == intent.origin, "intent")
+        need(not dormant or intent.kind == REMOVE_CARD, "intent")
+    if intent.kind in (CHANGE, FURTHER):
+        others = cards + ([state.reserve] if state.reserve and state.reserve != subject else [])
+        need(all(c.imsi != subject.imsi and c.key_commit != subject.key_commit for c in others), "intent")
+    if intent.kind == FURTHER:
+        need(intent.slot >= 1 and intent.slot not in state.slots, "intent")
+    elif intent.kind == REMOVE_CARD:
+        need(intent.slot >= 1, "intent")
+    elif intent.kind == LIFT:
+        need(subject and (LEGAL not in subject or len(subject) == 1), "intent")
+        need(all(held(state, bit) for bit in subject), "intent")
+    elif intent.kind == ADD_FACTOR:
+        need(factor_id(subject) not in state.factors and subject.purpose != 5, "intent")
+        need(len(state.factors) < 16, "limit")
+    elif intent.kind == REMOVE_FACTOR:
+        need(subject[0] in state.factors and state.factors[subject[0]].record.place != PEOPLE, "intent")
+        need(kept_places(state, subject) & {PHONE, ELSEWHERE}, "intent")
+    elif intent.kind == TRUST:
+        check_people(state, subject.needed, subject.factors)
+    elif intent.kind == TRANSFER:
+        need(whole_set(subject) and not set(map(factor_id, subject)) & set(state.factors), "intent")
+    elif intent.kind == GIVE_UP:
+        need(intent.over == 0, "intent")
+    elif intent.kind == NEW_K:
+        need(subject[1:4] == current[1:4], "intent")  # ICCID, IMSI and EID
+        others = cards + ([state.reserve] if state.reserve else [])
+        need(all(c.key_commit != subject.key_commit for c in others), "intent")
+    elif intent.kind == TENURE:
+        need(subject != [state.tenure], "intent")
+    elif intent.kind == WAKE:
+        need(state.slots.get(intent.slot) == (subject, True), "intent")
+
+
+def check_people(state, needed, factors):
+    named = set(map(factor_id, factors))
+    there = {i for i, f in state.factors.items() if f.record.place == PEOPLE}
+    need(2 <= needed <= len(factors) if factors else needed == 0, "intent")
+    need(all(f.purpose == 5 for f in factors) and len(named) == len(factors), "intent")
+    need(not named & (set(state.factors) - there), "intent")
+    need(all(state.factors[factor_id(f)].record == f for f in factors if factor_id(f) in there), "intent")
+    need(named != there or needed != state.needed, "intent")
+    need(len(state.factors) - len(there) + len(named) <= 16, "limit")
+
+
+def rank_of(b, intent):
+    """How strong event 1's own consents are: what is live is displaced by more only."""
+    over = intent.over and b.elsewhere and class_of(b, intent.over)
+    ranks = [(0, intent.kind == GIVE_UP), (6, over), (5, b.phone and b.elsewhere), (4, b.elsewhere),
+             (3, b.phone), (2, b.people), (1, True)]
+    return next(rank for rank, reached in ranks if reached)
 
 
 def requested(state, seq, head, body, subject, signers):
     intent = body.intent
     need(intent.number == state.number, "intent")
     need(0 < intent.expiry - intent.not_before <= 30 * DAY, "intent")
-    if intent.kind in (1, 13):
-        current, dormant = state.slots.get(intent.slot if intent.kind == 1 else 0, (None, True))
-        need(not dormant and card_id(current) == intent.origin, "intent")
-    if intent.kind in (1, 2):
-        others = [card for card, _ in state.slots.values()]
-        others += [state.reserve] if state.reserve and state.reserve != subject else []
-        need(all(c.imsi != subject.imsi and c.key_commit != subject.key_commit for c in others), "intent")
-    if intent.kind == 2:
-        need(1 <= intent.slot < 8 and intent.slot not in state.slots, "intent")
-    elif intent.kind == 4:
-        need(subject and (LEGAL not in subject or len(subject) == 1), "intent")
-        need(all(held(state, bit) for bit in subject), "intent")
-    elif intent.kind == 5:
-        need(factor_id(subject) not in state.factors, "intent")
-        need(subject.purpose != 5, "not-yet")
-        need(len(state.factors) < 16, "limit")
-    elif intent.kind == 13:
-        need(state.slots.get(intent.slot) == (subject, True), "intent")
+    check_intent(state, intent, subject)
     consents, possession = agree(state, signers, intent, subject, True)
     forbid(state, intent, subject)
     phone_alone = consents and all(w == "factor" and state.factors[i].record.place == PHONE for w, i in consents)
     need(not (phone_alone and suspended_against_phone(state, intent.over)), "held")
-    b = backing(state, consents, state.proved)
-    ranks = [(6, intent.over and b.elsewhere and class_of(b, intent.over)), (5, b.phone and b.elsewhere), (4, b.elsewhere),
-             (3, b.phone), (2, b.people), (1, True)]
-    rank = next(rank for rank, reached in ranks if reached)
+    rank = rank_of(backing(state, consents, state.proved), intent)
     need(state.live is None or state.live.rank < rank, "rank")
     state.live = types.SimpleNamespace(head=head, intent=intent, subject=subject, rank=rank, notified=None,
                                        consents={who: seq for who in consents}, possession=possession)
@@ -626,7 +715,7 @@ def consented(state, seq, head, body, subject, signers):
     need(body.intent == state.live.intent, "other-intent")
     consents, possession = agree(state, signers, body.intent, subject, False)
     state.live.consents.update({who: seq for who in consents})
-    state.live.possession = possession if possession is not None else state.live.possession
+    state.live.possession.update(possession)
 
 
 def notified(state, seq, head, body, subject, signers):
@@ -684,78 +773,216 @@ def held_event(state, seq, head, body, subject, signers):
         state.objected[place] = seq
 
 
-RULES = {1: requested, 2: consented, 3: notified, 4: vetoed, 5: ended, 6: held_event}
+def watched(state, seq, head, body, subject, signers):
+    need([s.what for s in signers] == ["factor"], "role" if signers else "missing")
+    s, place = signers[0], signers[0].factor.record.place
+    need(place in (PHONE, ELSEWHERE) and s.factor.record.purpose != 2, "role")
+    need(not s.factor.mute_consent, "silenced")
+    need(not s.factor.spent, "spent")
+    need(s.fresh, "counter")
+    need(mature(s.factor, state.proved), "immature")
+    not_before_objection(state, signers, 0)
+    need(not held(state, SERVICE) or place != PHONE, "held")
+    need(body.watch_key not in [key for _, key in state.watch_keys], "watch-key")
+    need(len(state.watch_keys) < 32, "limit")
+    state.watch_keys.append((seq + 1, body.watch_key))  # this event's own tag is still by the key before
+
+
+def observed(state, seq, head, body, subject, signers):
+    """It is on record; nothing follows from it."""
+
+
+RULES = {1: requested, 2: consented, 3: notified, 4: vetoed, 5: ended, 6: held_event, 8: watched,
+         10: observed}
+
+
+def delays(manifest):
+    return {(kind, number): seconds for kind, number, seconds in reversed(manifest.delays)}
+
+
+def looser(old, new):
+    """Whether a manifest gives anybody more than the one before it, or takes a page away."""
+    roles = {(r.kind, r.suite, r.key, r.office): r for r in old.roles}
+    for r in new.roles:
+        was = roles.get((r.kind, r.suite, r.key, r.office))
+        if was is None or r.since < was.since or was.until and not 0 < r.until <= was.until:
+            return True
+    before, after = delays(old), delays(new)
+    if any(key not in after or after[key] < seconds for key, seconds in before.items()):
+        return True
+    if old.env == 0 and set(after) - set(before):
+        return True
+    return any(getattr(old, what) != getattr(new, what)
+               for what in ("operator", "sites", "log_policy", "roll_scheme", "roll_digest"))
+
+
+def adopt(old, policy, known, state, body):
+    """Moves a deed to a later manifest: at once if it is stricter, after 30 witnessed days if not."""
+    new = known.manifest
+    need(new.number > old.number and new.env == old.env, "adoption")
+    if looser(old, new):
+        early = check_tlog_proof(policy, body.early, known.leaf)
+        late = check_tlog_proof(policy, body.late, known.leaf)
+        need(early.index == late.index, "log")
+        need(late.still - early.by >= 30 * DAY, "adoption")
+        state.proved = max(state.proved, late.still)
+    else:
+        need(body.early == body.late == b"", "adoption")
+    state.manifest = body.manifest
+    if state.live:  # roles agree anew
+        state.live.consents = {who: at for who, at in state.live.consents.items() if who[0] in ("factor", "sleeper")}
 
 
 def commit(manifest, policy, state, seq, body, service):
     live = state.live
-    intent, subject, over = live.intent, live.subject, live.intent.over
+    intent, subject = live.intent, live.subject
     need(live.notified is not None and live.notified <= body.start_seq, "not-notified")
-    early = check_tlog_proof(policy, body.early, state, body.start_seq)
-    late = check_tlog_proof(policy, body.late, state, body.start_seq)
+    leaf = event_leaf(state, body.start_seq)
+    early, late = check_tlog_proof(policy, body.early, leaf), check_tlog_proof(policy, body.late, leaf)
     need(early.index == late.index, "log")
     ready = late.still
     need(service.since <= ready and (service.until == 0 or ready <= service.until), "role")
     forbid(state, intent, subject)
     consents = [who for who, at in live.consents.items() if at <= body.start_seq]
     b = backing(state, consents, early.still)
+    need(not (lifts_legal(intent, subject) or intent.kind == GIVE_UP) or body.origin == b"", "log")
     if lifts_legal(intent, subject):
         need(len({office for what, office in consents if what == EMERGENCY}) >= 2, "class")
         wait = HOUR
     else:
-        wait = wait_of(manifest, policy, state, live, body, b, early)
+        probation = in_probation(policy, state, body, early)
+        wait = wait_of(manifest, state, live, b, probation)
     need(ready - early.by >= wait and ready >= early.by, "wait")
     need(intent.not_before <= ready <= intent.expiry, "window")
-    if intent.kind in (1, 13):
-        slot = intent.slot if intent.kind == 1 else 0
-        old, _ = state.slots[slot]
-        if intent.kind == 13:
-            del state.slots[intent.slot]
-            if (b.sleeper or class_of(b, intent.over)[0] == "A") and state.holds[SERVICE]:
-                state.holds[SERVICE], state.lifted[SERVICE] = set(), seq
-        state.slots[slot] = (subject, False)
-        state.reserve = None if intent.flags & 1 else old
-    elif intent.kind == 2:
-        state.slots[intent.slot] = (subject, intent.flags == 2)
-    elif intent.kind == 4:
-        for bit in subject:
-            state.holds[bit], state.lifted[bit] = set(), seq
-    else:
-        state.factors[factor_id(subject)] = new_factor(subject, intent.expiry, live.possession, seq)
-    for factor in [] if intent.kind == 13 or intent.kind == 4 and list(subject) in ([7], [8]) else b.factors:
-        factor.spent |= factor.record.suite == 4
+    if intent.kind == PORT_OUT:
+        need(state.moved is None or ready >= state.moved + 7 * DAY, "wait")
+    take_effect(state, seq, live, b, ready)
     state.live, state.proved = None, max(state.proved, ready)
 
 
-def wait_of(manifest, policy, state, live, body, b, early):
+def in_probation(policy, state, body, early):
+    """Whether the two places of a ported or claimed number still count as one."""
+    need(body.origin == b"" or state.source != 1, "log")
+    if not body.origin:
+        return state.source != 1
+    return early.still < check_tlog_proof(policy, body.origin, event_leaf(state, 1)).by + 30 * DAY
+
+
+def spends(intent, subject):
+    """Whether a change uses up the sheets that it counts: not resuming, not waking."""
+    return intent.kind != WAKE and not (intent.kind == LIFT and list(subject) in ([SERVICE], [LEGAL]))
+
+
+def used_up(b):
+    return {factor_id(f.record) for f in b.factors if f.record.suite == 4}
+
+
+FLOOR = {kind: {"A": 15 * MINUTE, "B": DAY, "C": 3 * DAY} for kind in (CHANGE, FURTHER, ADD_FACTOR, NEW_K)}
+FLOOR |= {kind: {"A": DAY, "B": 7 * DAY} for kind in (REMOVE_CARD, REMOVE_FACTOR, TRUST, TRANSFER, TENURE)}
+FLOOR |= {LIFT: {"A": 15 * MINUTE, "B": HOUR}, PORT_OUT: {"A": HOUR, "B": DAY, "C": 3 * DAY},
+          WAKE: {"A": 15 * MINUTE, "B": DAY}}
+
+
+def floor_of(state, live, b, name):
+    kind = live.intent.kind
+    need(name in FLOOR[kind], "class")  # where a floor is missing, that class does not carry the kind
+    if (kind, name) == (LIFT, "B") and SERVICE in live.subject:
+        return 72 * HOUR
+    if (kind, name) == (WAKE, "B") and held(state, SERVICE) and b.sleeper and not b.phone:
+        return 15 * MINUTE
+    return FLOOR[kind][name]
+
+
+def at_once(state, live, b):
+    """Whether an owner takes away a key of his own, by its own signature, and keeps one in each place."""
+    if live.intent.kind != REMOVE_FACTOR or live.intent.over:
+        return False
+    gone, = live.subject
+    own = gone in {factor_id(f.record) for f in b.factors}
+    return own and {PHONE, ELSEWHERE} <= kept_places(state, {gone} | used_up(b))
+
+
+def wait_of(manifest, state, live, b, probation):
     """How long the request must wait, if its counted consents reach a class at all."""
-    intent, suspended = live.intent, held(state, SERVICE)
-    probation = state.source != 1
-    need(body.origin == b"" or probation, "log")
-    if body.origin:
-        probation = early.still < check_tlog_proof(policy, body.origin, state, 1).by + 30 * DAY
-    need(b.elsewhere or not suspended_against_phone(state, intent.over), "held")
-    need(intent.kind != 5 or live.possession is not None, "missing")
+    intent = live.intent
+    if intent.kind == GIVE_UP:
+        need(b.desks, "class")
+        return longer(manifest, intent.kind, "X", 90 * DAY)
+    stronger = b.elsewhere or b.people
+    need(stronger or not suspended_against_phone(state, intent.over), "held")
+    new = set(map(factor_id, named_factors(intent.kind, live.subject))) - set(state.factors)
+    need(new <= set(live.possession), "missing")
+    if intent.kind == REMOVE_FACTOR:
+        need(kept_places(state, {*live.subject} | used_up(b)) & {PHONE, ELSEWHERE}, "intent")
     if probation and b.phone:
         b.elsewhere = False
     reached = class_of(b, intent.over)
     need(reached, "class")
-    name, floor = reached
-    if suspended and not b.elsewhere and intent.over:
-        floor = 7 * 24 * HOUR
-    if name == "A":
-        floor = 15 * MINUTE
-    elif name == "B":
-        floor = DAY
-        if intent.kind == 4:
-            floor = 72 * HOUR if SERVICE in live.subject else HOUR
-        if intent.kind == 13 and suspended and b.sleeper and not b.phone:
-            floor = 15 * MINUTE
-    own = [seconds for kind, number, seconds in manifest.delays if (kind, number) == (intent.kind, "_ABCX".index(name))]
-    return max(own[0], floor) if own and manifest.env == 1 else own[0] if own else floor
+    name, own = reached
+    if at_once(state, live, b):
+        return 0
+    if name != "X":
+        return longer(manifest, intent.kind, name, floor_of(state, live, b, name))
+    base = class_of(b, 0)[0]
+    without = floor_of(state, live, b, base)
+    if held(state, SERVICE) and not (b.elsewhere or b.people):
+        own = max(own, 7 * DAY)
+    return max(longer(manifest, intent.kind, "X", max(own, without)), longer(manifest, intent.kind, base, without))
+
+
+def longer(manifest, kind, name, floor):
+    """The manifest's delay where it is longer than the floor; in a test deployment wherever there is one."""
+    own = delays(manifest).get((kind, "_ABCX".index(name)))
+    return floor if own is None else max(own, floor) if manifest.env == 1 else own
+
+
+def take_effect(state, seq, live, b, ready):
+    intent, subject = live.intent, live.subject
+    for i in used_up(b) if spends(intent, subject) else ():
+        state.factors[i].spent = True
+    if intent.kind in (CHANGE, NEW_K, WAKE):
+        slot = 0 if intent.kind == WAKE else intent.slot
+        old, _ = state.slots[slot]
+        if intent.kind == WAKE:
+            del state.slots[intent.slot]
+            if (b.sleeper or class_of(b, intent.over)[0] == "A") and state.holds[SERVICE]:
+                state.holds[SERVICE], state.lifted[SERVICE] = set(), seq
+        state.slots[slot] = (subject, False)
+        if intent.kind != NEW_K:
+            state.reserve = None if intent.flags & 1 else old
+        state.moved = max(state.moved or 0, ready)
+    elif intent.kind == FURTHER:
+        state.slots[intent.slot] = (subject, intent.flags == 2)
+    elif intent.kind == REMOVE_CARD:
+        del state.slots[intent.slot]
+    elif intent.kind == LIFT:
+        for bit in subject:
+            state.holds[bit], state.lifted[bit] = set(), seq
+    elif intent.kind == REMOVE_FACTOR:
+        del state.factors[subject[0]]
+    elif intent.kind == TENURE:
+        state.tenure, = subject
+    state.closed = intent.kind in (PORT_OUT, GIVE_UP)
+    change_factors(state, seq, live)
+
+
+def change_factors(state, seq, live):
+    """Kinds 5, 7 and 9: those who are not named again go, those who are new come."""
+    kind = live.intent.kind
+    named = {factor_id(f): f for f in named_factors(kind, live.subject)}
+    leaving = {TRUST: (PEOPLE,), TRANSFER: (PHONE, ELSEWHERE, PEOPLE)}.get(kind, ())
+    for i in [i for i, f in state.factors.items() if f.record.place in leaving and i not in named]:
+        del state.factors[i]
+    for i in [i for i in named if i not in state.factors]:
+        state.factors[i] = new_factor(named[i], live.intent.expiry, live.possession[i], seq)
+    if kind in (TRUST, TRANSFER):
+        state.needed = live.subject.needed if kind == TRUST else 0
 
 
 # -- The vectors -------------------------------------------------------------------------------------------------------
+
+Known = namedtuple("Known", "manifest policy leaf")
+
 
 def read_manifests(data, root_digest):
     """The chain of signed manifests, from the root whose digest is known."""
@@ -768,7 +995,8 @@ def read_manifests(data, root_digest):
         need(len({(r.kind, r.suite, r.key) for r in m.roles}) == len(m.roles), "limit")
         need(m.prev == prev and m.number == len(manifests) + 1, "root")
         prev, expected = H("manifest", raw), m.next_root
-        manifests[prev] = m, Policy(m.log_policy)
+        leaf = b"\1" + H("root", root_digest + m.number.to_bytes(8, "big")) + prev
+        manifests[prev] = Known(m, Policy(m.log_policy), leaf)
     return manifests
 
 

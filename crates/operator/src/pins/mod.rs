@@ -7,6 +7,7 @@
 mod row;
 mod set_hash;
 
+use self::row::Wrapped;
 use self::set_hash::SetHash;
 use crate::Refusal;
 use crate::store::{CardRow, Changes, Key, Row, Write};
@@ -56,7 +57,7 @@ pub struct Followed {
 struct Held {
     pin: Pin,
     /// Wrapped keys of the cards the number occupies.
-    wrapped: Vec<(Imsi, Vec<u8>)>,
+    wrapped: Vec<Wrapped>,
     /// MILENAGE, keyed, for each card in a slot.
     lines: Vec<(Imsi, Milenage)>,
     row_hash: SetHash,
@@ -294,6 +295,7 @@ impl Pins {
                     NotServed::Unknown => "unknown",
                     NotServed::Replaced => "replaced",
                     NotServed::Sleeping => "sleeping",
+                    NotServed::Closed => "closed",
                 };
                 refused(code, &why.to_string())
             }
@@ -306,9 +308,9 @@ impl Pins {
         }
     }
 
-    /// The IMSI that answers for a number.
-    pub fn resolve(&self, number: &Msisdn) -> Option<Imsi> {
-        self.up_to_date(number).then(|| self.pin(number)?.resolve())?
+    /// The IMSI that answers for a number at `now`.
+    pub fn resolve(&self, number: &Msisdn, now: UnixTime) -> Option<Imsi> {
+        self.up_to_date(number).then(|| self.pin(number)?.resolve(now))?
     }
 
     /// Whether nothing newer of a number is known to exist elsewhere.
@@ -316,11 +318,11 @@ impl Pins {
         self.current && !self.behind.contains(number)
     }
 
-    /// The number an IMSI answers for.
-    pub fn number_of(&self, imsi: &Imsi) -> Option<Msisdn> {
+    /// The number an IMSI answers for at `now`.
+    pub fn number_of(&self, imsi: &Imsi, now: UnixTime) -> Option<Msisdn> {
         let number = self.imsis.get(imsi)?;
         let pin = self.up_to_date(number).then(|| self.pin(number))??;
-        pin.state.slots.iter().any(|s| s.card.imsi == *imsi && !s.dormant).then_some(*number)
+        pin.answers(imsi, now).then_some(*number)
     }
 
     /// The number whose pin knows an IMSI: of a card in a slot, asleep, or in reserve. For the record, never for service.
@@ -341,26 +343,22 @@ impl Pins {
             deed::event::Body::Issued(issued) => issued.number,
             _ => self.number_of_deed(&decoded.deed_id)?,
         };
-        let before = match &decoded.body {
-            deed::event::Body::Issued(_) if self.held.contains_key(&number) => {
-                return Err(deed::Reason::LivingDeed.into());
-            }
-            deed::event::Body::Issued(_) => None,
-            _ => self.held.get(&number),
-        };
-        let pin = before.map(|h| h.pin.clone());
+        let held = self.held.get(&number);
+        let pin = held.map(|h| h.pin.clone());
         let after = Pin::accept(&Host, &self.manifests, &self.keys.roll, pin, event, proof)?;
+        // A next generation takes over nothing of the one before.
+        let before = held.filter(|h| h.pin.state.deed_id == after.state.deed_id);
         let mut wrapped = before.map(|h| h.wrapped.clone()).unwrap_or_default();
         let mut opened = Vec::new();
         for card in new_cards(before.map(|h| &h.pin.state), &after.state) {
             self.free(card, &number)?;
-            if !wrapped.iter().any(|(imsi, _)| *imsi == card.imsi) {
-                wrapped.push((card.imsi, self.matching_keys(card, card_row)?));
+            if !wrapped.iter().any(|(commitment, _)| *commitment == card.key_commit) {
+                wrapped.push((card.key_commit, self.matching_keys(card, card_row)?));
             }
             opened.push(Write::Sqn { imsi: card.imsi, next: 1 });
         }
-        let occupied: Vec<Imsi> = after.occupied(now).iter().map(|c| c.imsi).collect();
-        wrapped.retain(|(imsi, _)| occupied.contains(imsi));
+        let occupied: Vec<Digest> = after.occupied(now).iter().map(|c| c.key_commit).collect();
+        wrapped.retain(|(commitment, _)| occupied.contains(commitment));
         self.prepare(number, after, wrapped, opened)
     }
 
@@ -396,8 +394,8 @@ impl Pins {
         let mut wrapped = held.wrapped.clone();
         for card in new_cards(Some(&held.pin.state), &after) {
             self.free(card, &number)?;
-            if !wrapped.iter().any(|(imsi, _)| *imsi == card.imsi) {
-                wrapped.push((card.imsi, self.matching_keys(card, card_row)?));
+            if !wrapped.iter().any(|(commitment, _)| *commitment == card.key_commit) {
+                wrapped.push((card.key_commit, self.matching_keys(card, card_row)?));
             }
         }
         self.prepare(number, pin, wrapped, Vec::new())
@@ -406,6 +404,7 @@ impl Pins {
     /// Makes a prepared change visible, once its writes are durable.
     pub fn install(&mut self, change: PinChange) {
         if let Some(old) = self.held.remove(&change.number) {
+            self.deeds.remove(&old.pin.state.deed_id);
             for card in known_cards(&old.pin) {
                 self.imsis.remove(&card.imsi);
                 self.commits.remove(&card.key_commit);
@@ -465,7 +464,7 @@ impl Pins {
         &self,
         number: Msisdn,
         pin: Pin,
-        wrapped: Vec<(Imsi, Vec<u8>)>,
+        wrapped: Vec<Wrapped>,
         mut writes: Vec<Write>,
     ) -> Result<PinChange, Refusal> {
         let row = row::mac(&self.keys.mac, &row::encode_row(&pin, &wrapped), number.as_str());
@@ -481,11 +480,13 @@ impl Pins {
     }
 
     /// Keys the lines of a pin's cards, each checked against its commitment.
-    fn hold(&self, pin: Pin, wrapped: Vec<(Imsi, Vec<u8>)>, row: &[u8]) -> Result<Held, Refusal> {
+    fn hold(&self, pin: Pin, wrapped: Vec<Wrapped>, row: &[u8]) -> Result<Held, Refusal> {
         let mut lines = Vec::new();
-        for slot in &pin.state.slots {
-            let keys = wrapped.iter().find(|(imsi, _)| *imsi == slot.card.imsi).map(|(_, keys)| keys);
-            let keys = keys.ok_or(deed::Reason::KeyMismatch)?;
+        // A number that was given up keeps no key, and needs none.
+        let given_up = pin.state.closed.as_ref().is_some_and(|closed| closed.recipient.is_none());
+        for slot in pin.state.slots.iter().filter(|_| !given_up) {
+            let named = |(commitment, _): &&Wrapped| *commitment == slot.card.key_commit;
+            let (_, keys) = wrapped.iter().find(named).ok_or(deed::Reason::KeyMismatch)?;
             let keys = SubscriberKeys::unwrap(&self.keys.kek, &slot.card.imsi, &slot.card.iccid, keys)
                 .map_err(|_| deed::Reason::KeyMismatch)?;
             if keys.commitment(&slot.card.imsi, &slot.card.iccid) != slot.card.key_commit {

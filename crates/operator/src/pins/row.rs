@@ -1,20 +1,23 @@
 //! A pin as the enforcement point stores it: its bytes, its cards' wrapped keys, and a MAC bound to the row's name.
 
 use super::Followed;
+use deed::Digest;
 use deed::cbor::{Writer, whole};
 use deed::pin::Pin;
 use keys::Secret;
 use keys::digest::hmac_sha256;
-use wire::Imsi;
+
+/// The wrapped keys of a card, under the commitment that its deed names: one IMSI may get a new K.
+pub(super) type Wrapped = (Digest, Vec<u8>);
 
 /// A pin and the wrapped keys of its cards, as a row holds them.
-pub(super) type PinRow = (Pin, Vec<(Imsi, Vec<u8>)>);
+pub(super) type PinRow = (Pin, Vec<Wrapped>);
 
-pub(super) fn encode_row(pin: &Pin, wrapped: &[(Imsi, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn encode_row(pin: &Pin, wrapped: &[Wrapped]) -> Vec<u8> {
     Writer::new()
         .array(2)
         .bytes(&pin.encode())
-        .list(wrapped, |w, (imsi, keys)| w.array(2).text(imsi.as_str()).bytes(keys))
+        .list(wrapped, |w, (commitment, keys)| w.array(2).bytes(commitment).bytes(keys))
         .done()
 }
 
@@ -25,8 +28,7 @@ pub(super) fn decode_row(body: &[u8]) -> Option<PinRow> {
         let mut wrapped = Vec::new();
         for _ in 0..r.list(32, "number of keys")? {
             r.array(2)?;
-            let imsi = r.text()?.parse().map_err(|_| deed::Reason::Encoding("IMSI"))?;
-            wrapped.push((imsi, r.bytes()?.to_vec()));
+            wrapped.push((r.array_of()?, r.bytes()?.to_vec()));
         }
         Ok((pin, wrapped))
     })

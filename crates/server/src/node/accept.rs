@@ -46,13 +46,7 @@ impl Node {
             }
             deed::event::Body::Committed { .. } => {
                 let live = self.pins.by_deed(&event.deed_id).and_then(|pin| pin.state.live.as_ref());
-                match live.map(|l| &l.intent.change) {
-                    Some(deed::record::Change::Move { to, .. } | deed::record::Change::Wake { to, .. }) => {
-                        wanted.push(to.imsi);
-                    }
-                    Some(deed::record::Change::Add { card, .. }) => wanted.push(card.imsi),
-                    _ => {}
-                }
+                wanted.extend(live.and_then(|l| l.intent.change.brings()).map(|card| card.imsi));
             }
             _ => {}
         }

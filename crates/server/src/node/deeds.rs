@@ -3,9 +3,9 @@
 use super::Node;
 use super::heard::Heard;
 use deed::event::{Body, Issued, Proof};
+use deed::intent::Intent;
 use deed::objection::Objection;
 use deed::pin::Objected;
-use deed::record::Intent;
 use deed::{Digest, Reason};
 use operator::Refusal;
 use operator::consent::{self, Command, Facts, Reply};
@@ -38,7 +38,7 @@ impl Node {
     /// A number's first event.
     pub fn issue(&mut self, body: Issued, proofs: Vec<Proof>) -> Result<Reply, Refusal> {
         let number = body.number;
-        if self.pins.pin(&number).is_some() {
+        if self.pins.pin(&number).is_some_and(|pin| pin.state.closed.is_none()) {
             return Err(Reason::LivingDeed.into());
         }
         self.change(&number, &Command::Issue { body: Box::new(body), proofs })

@@ -3,7 +3,7 @@
 use super::Node;
 use super::deeds::Stated;
 use deed::event::{AsOf, Body};
-use deed::record::{Change, Intent};
+use deed::intent::{Change, Intent};
 use deed::state::bit;
 use operator::Refusal;
 use operator::store::{Changes, Key, Outcome, RecordRow, Row, Stream, Write};

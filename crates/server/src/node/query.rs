@@ -36,7 +36,7 @@ impl Node {
     /// The IMSI that answers for a number: from the pins alone.
     pub fn resolve(&mut self, number: &Msisdn) -> Option<Imsi> {
         if stands(Defence::ResolveFromPins) {
-            return self.pins.resolve(number);
+            return self.pins.resolve(number, self.witnessed);
         }
         // What an ordinary home register does, and what an administrator can point anywhere.
         match self.database.load(&[Key::Number(*number)]).ok()?.pop()?? {
@@ -47,7 +47,7 @@ impl Node {
 
     /// The number an IMSI answers for: from the pins alone.
     pub fn number_of(&self, imsi: &Imsi) -> Option<Msisdn> {
-        self.pins.number_of(imsi)
+        self.pins.number_of(imsi, self.witnessed)
     }
 
     /// The newest time a quorum of witnesses vouches for.

@@ -95,7 +95,7 @@ impl Node {
             }
             Served::Refused { code, why } => return Err(Refusal::refused(code, why)),
         }
-        let number = self.pins.number_of(&seen.imsi).ok_or_else(super::deeds::unknown)?;
+        let number = self.pins.number_of(&seen.imsi, self.witnessed).ok_or_else(super::deeds::unknown)?;
         let here = self.attachments.phones.get(&seen.imsi).filter(|p| !p.link.is_closed());
         let here = here.map(|p| p.seen.clone());
         // The database holds up no call: without it there is no record and no comparison, and service all the same.
@@ -121,7 +121,7 @@ impl Node {
 
     /// The phone has the network's word that it is served: now it gets what waits.
     pub fn attached(&mut self, imsi: &Imsi) -> Result<(), Refusal> {
-        match self.pins.number_of(imsi) {
+        match self.pins.number_of(imsi, self.witnessed) {
             Some(number) => self.try_messages(&number),
             None => Ok(()),
         }
@@ -161,7 +161,7 @@ impl Node {
 
     /// Whether the number's card is attached now.
     pub fn is_attached(&self, number: &Msisdn) -> bool {
-        let imsi = self.pins.resolve(number);
+        let imsi = self.pins.resolve(number, self.witnessed);
         imsi.and_then(|imsi| self.attachments.phones.get(&imsi)).is_some_and(|p| !p.link.is_closed())
     }
 
@@ -300,7 +300,7 @@ impl Node {
         if !current || !matches!(self.pins.serve(imsi, self.witnessed), Served::Line(_)) {
             return Err(Refusal::refused("not-served", "this phone is not served any more"));
         }
-        let from = self.pins.number_of(imsi).ok_or_else(super::deeds::unknown)?;
+        let from = self.pins.number_of(imsi, self.witnessed).ok_or_else(super::deeds::unknown)?;
         let submit = Submit::parse(tpdu)?;
         let Address::Digits { digits, .. } = &submit.destination else {
             return Err(Refusal::Malformed("a message to a name".into()));

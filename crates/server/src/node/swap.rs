@@ -2,9 +2,10 @@
 
 use super::Node;
 use deed::event::{Body, Event};
+use deed::intent::Change;
 use deed::log::Leaf;
 use deed::log::proof::TlogProof;
-use deed::record::{Change, FactorId, Place};
+use deed::record::{FactorId, Place};
 use keys::sign::Host;
 use operator::Refusal;
 use operator::store::EventRow;
@@ -42,7 +43,10 @@ impl Node {
             let Body::Requested { intent } = &asked.body else { return None };
             let swaps = matches!(
                 intent.change,
-                Change::Move { .. } | Change::Wake { .. } | Change::Add { dormant: false, .. }
+                Change::Move { .. }
+                    | Change::Wake { .. }
+                    | Change::NewKey { .. }
+                    | Change::Add { dormant: false, .. }
             );
             swaps.then_some((asked, event.seq))
         });

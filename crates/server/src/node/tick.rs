@@ -1,12 +1,17 @@
 //! What a node does by itself: fresh checkpoints, waits that begin and end, and the comparison of database and pins.
 
 use super::Node;
+use deed::event::Source;
+use deed::log::policy::Witnessed;
+use deed::log::proof::TlogProof;
 use deed::state::State;
+use deed::wait::PROBATION;
+use keys::sign::Host;
 use operator::Refusal;
 use operator::alarm::{Claims, compare, tail};
 use operator::consent::{Command, Waits};
 use operator::store::{Changes, Key, Row, Write};
-use wire::Msisdn;
+use wire::{Msisdn, UnixTime};
 
 /// Numbers compared with the database in one round.
 const COMPARED_A_ROUND: usize = 32;
@@ -79,7 +84,8 @@ impl Node {
         let (mut first, mut soonest) = (None, Some(u64::MAX));
         for (start_seq, early) in waits.0.into_iter().rev() {
             let Some(late) = self.prove_event(&state, start_seq)? else { continue };
-            match self.change(number, &Command::Commit { start_seq, early, late }) {
+            let origin = self.origin(&state)?;
+            match self.change(number, &Command::Commit { start_seq, early, late, origin }) {
                 Ok(_) => {
                     self.not_before.remove(&request);
                     return Ok(());
@@ -117,6 +123,19 @@ impl Node {
         Ok(())
     }
 
+    /// The proof that event 1 was accepted with, once a ported or claimed number's first thirty days are over.
+    fn origin(&mut self, state: &State) -> Result<Option<Vec<u8>>, Refusal> {
+        if state.source == Source::New {
+            return Ok(None);
+        }
+        let row = self.database.events(&state.deed_id)?.into_iter().find(|row| row.seq == 1);
+        let Some(bytes) = row.and_then(|row| row.proof) else { return Ok(None) };
+        let (_, policy) = self.pins.manifests().get(&state.manifest)?;
+        let first = TlogProof::parse(&bytes).and_then(|proof| policy.judge(&Host, &proof.checkpoint));
+        let over = |first: Witnessed| self.witnessed >= UnixTime(first.seen_by).after(PROBATION);
+        Ok(first.is_ok_and(over).then_some(bytes))
+    }
+
     fn waits(&mut self, request: &deed::Digest) -> Result<Waits, Refusal> {
         Ok(match self.database.load(&[Key::Wait(*request)])?.pop().flatten() {
             Some(Row::Bytes(bytes)) => Waits::decode(&bytes),
@@ -124,11 +143,7 @@ impl Node {
         })
     }
 
-    fn prove_event(
-        &mut self,
-        state: &State,
-        seq: u64,
-    ) -> Result<Option<deed::log::proof::TlogProof>, Refusal> {
+    fn prove_event(&mut self, state: &State, seq: u64) -> Result<Option<TlogProof>, Refusal> {
         let index = self.log.first_with(&state.tag(seq));
         Ok(index.and_then(|index| self.log.prove(index)))
     }
@@ -155,7 +170,7 @@ impl Node {
         let now = self.clock.now();
         let pin = self.pins.pin(number);
         let deed = pin.map(|p| p.state.deed_id);
-        let imsi = pin.and_then(deed::pin::Pin::resolve);
+        let imsi = pin.and_then(|pin| pin.resolve(now));
         let row = self.database.load(&[Key::Number(*number)])?.pop().flatten();
         let row = if let Some(Row::Number(row)) = &row { Some(row) } else { None };
         let card = match imsi {

@@ -10,7 +10,8 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use deed::record::{Card, Change, Intent};
+use deed::intent::{Change, Intent};
+use deed::record::Card;
 use operator::Refusal;
 use operator::store::Stream;
 use serde::Deserialize;
@@ -64,8 +65,8 @@ impl Pending {
         let card = |card: &Card| ending(card.iccid.as_str());
         let (old, new) = match &intent.change {
             Change::Move { to, .. } | Change::Wake { to, .. } => (ending(&view.iccid), card(to)),
-            Change::Add { card: added, .. } => (String::new(), card(added)),
-            Change::ClearHolds { .. } | Change::AddFactor { .. } => (String::new(), String::new()),
+            Change::PortOut { recipient, .. } => (String::new(), recipient.clone()),
+            change => (String::new(), change.brings().map(card).unwrap_or_default()),
         };
         Some(Self {
             request: live.request.clone(),

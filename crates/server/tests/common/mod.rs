@@ -1,8 +1,10 @@
 //! A node in a folder on a clock that tests move, and owners with keys.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
-use deed::event::{AsOf, Body, Issued, Source, Tenure};
-use deed::record::{Card, Change, Intent, Place, Purpose};
+use deed::event::{AsOf, Body, Issued, Source};
+use deed::intent::{Change, Intent};
+use deed::record::Tenure;
+use deed::record::{Card, Place, Purpose};
 use deed::signer::{RawSigner, Sheet, SignStatement, SoftPasskey};
 use keys::Secret;
 use keys::sign::{Ed25519Key, Es256Key};

@@ -3,7 +3,7 @@
 use super::{NumberError, Where, show as fetch, token_of};
 use crate::api::{Api, ApiError};
 use crate::owner::Owner;
-use deed::event::{Body, Event};
+use deed::event::{Body, Event, Observation};
 use deed::history::History;
 use server::deployment::write_private;
 use server::view::HappenedView;
@@ -108,5 +108,12 @@ fn word(body: &Body) -> String {
         Body::Ended { .. } => "ended".into(),
         Body::Held { bits, .. } => format!("held: bits {bits:?}"),
         Body::Committed { .. } => "committed".into(),
+        Body::Watched { .. } => "watched: a new watch key".into(),
+        Body::Adopted { .. } => "adopted: a later manifest".into(),
+        Body::Observed { what, .. } => match what {
+            Observation::Clone => "observed: sequence numbers that one card alone does not make".into(),
+            Observation::Edit => "observed: an edit of the database, refused".into(),
+            Observation::Reroute => "observed: routed elsewhere without this deed".into(),
+        },
     }
 }
