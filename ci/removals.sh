@@ -20,4 +20,4 @@ without 9 crates/operator/src/message.rs 'Some(until) if application => Route::H
 without 10 crates/simward/src/release/manifest.rs 'manifest.serial < seen.serial' 'manifest.serial < 1'
 without 10 crates/operator/src/link.rs 'if seen == known {' 'if seen.is_empty() {'
 without 10 crates/operator/src/password.rs 'different.len() < 5 ||' 'different.len() < 5 &&'
-without 11 crates/operator/src/keep.rs '.unwrap_or(UNKNOWN)' '.unwrap_or(RULES[0])'
+without 11 crates/operator/src/keep/rule.rs '.unwrap_or(&self.unknown)' '.unwrap_or(&self.known[0])'
