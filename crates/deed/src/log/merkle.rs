@@ -8,7 +8,7 @@ pub fn leaf_hash(leaf: &[u8]) -> Digest {
     keys::digest::sha256(&[&[0], leaf])
 }
 
-fn node_hash(left: &Digest, right: &Digest) -> Digest {
+pub(super) fn node_hash(left: &Digest, right: &Digest) -> Digest {
     keys::digest::sha256(&[&[1], left, right])
 }
 
@@ -129,21 +129,22 @@ impl Tree {
         }
     }
 
-    /// The hash over leaves `start..end`, `start` a multiple of the range's next power of two; `None` past the end.
-    fn range(&self, start: u64, end: u64) -> Option<Digest> {
-        let n = end.checked_sub(start)?;
-        if n.is_power_of_two() {
-            let level = usize::try_from(n.trailing_zeros()).ok()?;
-            let index = usize::try_from(start >> n.trailing_zeros()).ok()?;
-            return self.levels.get(level)?.get(index).copied();
-        }
-        let middle = start + split(n);
-        Some(node_hash(&self.range(start, middle)?, &self.range(middle, end)?))
+    /// The hash of the complete subtree `index` of `2^level` leaves.
+    fn complete(&self, level: u32, index: u64) -> Result<Digest, Missing> {
+        let row = usize::try_from(level).ok().and_then(|level| self.levels.get(level)).ok_or(Missing)?;
+        usize::try_from(index).ok().and_then(|index| row.get(index)).copied().ok_or(Missing)
+    }
+
+    /// `count` neighbouring hashes of complete subtrees of `2^level` leaves, from the one at `start`.
+    pub fn row(&self, level: u32, start: u64, count: u64) -> Option<&[Digest]> {
+        let row = self.levels.get(usize::try_from(level).ok()?)?;
+        let end = start.checked_add(count)?;
+        row.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
     /// The root of the first `size` leaves.
     pub fn root(&self, size: u64) -> Option<Digest> {
-        if size == 0 { Some(empty_root()) } else { self.range(0, size) }
+        root_of(&mut |level, index| self.complete(level, index), size).ok()
     }
 
     /// The inclusion proof of leaf `index` in the first `size` leaves, from the leaf's sibling upwards.
@@ -151,20 +152,7 @@ impl Tree {
         if index >= size || size > self.size() {
             return None;
         }
-        let mut proof = Vec::new();
-        let (mut start, mut end) = (0, size);
-        while end - start > 1 {
-            let middle = start + split(end - start);
-            if index < middle {
-                proof.push(self.range(middle, end)?);
-                end = middle;
-            } else {
-                proof.push(self.range(start, middle)?);
-                start = middle;
-            }
-        }
-        proof.reverse();
-        Some(proof)
+        inclusion_of(&mut |level, index| self.complete(level, index), index, size).ok()
     }
 
     /// The consistency proof from the first `old` leaves to the first `new`.
@@ -172,29 +160,81 @@ impl Tree {
         if old > new || new > self.size() {
             return None;
         }
-        let mut proof = Vec::new();
-        if old == 0 || old == new {
-            return Some(proof);
-        }
-        // RFC 6962 §2.1.2: SUBPROOF(m, D[start:end], whole).
-        let (mut start, mut end, mut complete) = (0, new, true);
-        while old != end {
-            let middle = start + split(end - start);
-            if old <= middle {
-                proof.push(self.range(middle, end)?);
-                end = middle;
-            } else {
-                proof.push(self.range(start, middle)?);
-                start = middle;
-                complete = false;
-            }
-        }
-        if !complete {
-            proof.push(self.range(start, end)?);
-        }
-        proof.reverse();
-        Some(proof)
+        consistency_of(&mut |level, index| self.complete(level, index), old, new).ok()
     }
+}
+
+/// A tree that has no such subtree.
+struct Missing;
+
+/// Where the hashes of complete subtrees come from: a tree in memory, or tiles. Asked for `(level, index)`, the subtree
+/// over leaves `index·2^level` to `(index+1)·2^level − 1`.
+pub(super) type Subtrees<'a, E> = dyn FnMut(u32, u64) -> Result<Digest, E> + 'a;
+
+/// The hash over leaves `start..end`, `start` a multiple of the range's next power of two.
+fn range<E>(subtrees: &mut Subtrees<'_, E>, start: u64, end: u64) -> Result<Digest, E> {
+    let n = end - start;
+    if n.is_power_of_two() {
+        return subtrees(n.trailing_zeros(), start >> n.trailing_zeros());
+    }
+    let middle = start + split(n);
+    Ok(node_hash(&range(subtrees, start, middle)?, &range(subtrees, middle, end)?))
+}
+
+/// The root of the first `size` leaves.
+pub(super) fn root_of<E>(subtrees: &mut Subtrees<'_, E>, size: u64) -> Result<Digest, E> {
+    if size == 0 { Ok(empty_root()) } else { range(subtrees, 0, size) }
+}
+
+/// The inclusion proof of leaf `index` < `size` (RFC 6962 §2.1.1).
+pub(super) fn inclusion_of<E>(
+    subtrees: &mut Subtrees<'_, E>,
+    index: u64,
+    size: u64,
+) -> Result<Vec<Digest>, E> {
+    let mut proof = Vec::new();
+    let (mut start, mut end) = (0, size);
+    while end - start > 1 {
+        let middle = start + split(end - start);
+        if index < middle {
+            proof.push(range(subtrees, middle, end)?);
+            end = middle;
+        } else {
+            proof.push(range(subtrees, start, middle)?);
+            start = middle;
+        }
+    }
+    proof.reverse();
+    Ok(proof)
+}
+
+/// The consistency proof from `old` ≤ `new` (RFC 6962 §2.1.2): SUBPROOF(m, D[start:end], complete).
+pub(super) fn consistency_of<E>(
+    subtrees: &mut Subtrees<'_, E>,
+    old: u64,
+    new: u64,
+) -> Result<Vec<Digest>, E> {
+    let mut proof = Vec::new();
+    if old == 0 || old == new {
+        return Ok(proof);
+    }
+    let (mut start, mut end, mut complete) = (0, new, true);
+    while old != end {
+        let middle = start + split(end - start);
+        if old <= middle {
+            proof.push(range(subtrees, middle, end)?);
+            end = middle;
+        } else {
+            proof.push(range(subtrees, start, middle)?);
+            start = middle;
+            complete = false;
+        }
+    }
+    if !complete {
+        proof.push(range(subtrees, start, end)?);
+    }
+    proof.reverse();
+    Ok(proof)
 }
 
 #[cfg(test)]

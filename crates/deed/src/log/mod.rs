@@ -3,10 +3,13 @@
 //! A leaf reveals nothing: a keyed tag and a salted head. Two different leaves with one tag are a public proof of a
 //! fork that anyone can see without knowing the number.
 
+pub mod frontier;
 pub mod merkle;
 pub mod note;
 pub mod policy;
 pub mod proof;
+pub mod submission;
+pub mod tile;
 
 use crate::Digest;
 

@@ -77,6 +77,28 @@ pub struct SignatureLine {
     pub signature: Vec<u8>,
 }
 
+impl core::fmt::Display for SignatureLine {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let blob = [&self.id[..], &self.signature].concat();
+        writeln!(f, "— {} {}", self.name, Base64::encode_string(&blob))
+    }
+}
+
+impl SignatureLine {
+    /// Reads one, its newline included.
+    pub fn parse(line: &str) -> Result<Self, LogError> {
+        let line = line.strip_suffix('\n').ok_or(LogError("a signature line that ends without a newline"))?;
+        let rest = line.strip_prefix("— ").ok_or(LogError("a signature line that is none"))?;
+        let (name, encoded) = rest.split_once(' ').ok_or(LogError("a signature line that is none"))?;
+        if name.is_empty() || name.contains('+') || name.contains(char::is_whitespace) {
+            return Err(LogError("a signature line without a name"));
+        }
+        let decoded = Base64::decode_vec(encoded).map_err(|_| LogError("a signature that is not base64"))?;
+        let (id, signature) = decoded.split_first_chunk::<4>().ok_or(LogError("a signature too short"))?;
+        Ok(Self { name: name.to_string(), id: *id, signature: signature.to_vec() })
+    }
+}
+
 /// A text with signatures under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedNote {
@@ -92,34 +114,31 @@ impl SignedNote {
         if bytes.len() > MAX_NOTE {
             return Err(LogError("a note too long to be a checkpoint"));
         }
+        let note = Self::parse_any(bytes)?;
+        for (at, line) in note.signatures.iter().enumerate() {
+            let same = |other: &SignatureLine| other.name == line.name && other.id == line.id;
+            if note.signatures.iter().take(at).any(same) {
+                return Err(LogError("one key's signature twice"));
+            }
+        }
+        if note.signatures.len() > MAX_SIGNATURES {
+            return Err(LogError("too many signatures"));
+        }
+        Ok(note)
+    }
+
+    /// Reads one of anybody's, as long as it likes and with lines of keys that nobody knows as often as it likes. Whoever
+    /// calls this bounds the bytes (C2SP signed-note, "Format": at least 16 signatures, some of nearly 5 kB).
+    pub fn parse_any(bytes: &[u8]) -> Result<Self, LogError> {
         let note = core::str::from_utf8(bytes).map_err(|_| LogError("a note that is not UTF-8"))?;
         if note.bytes().any(|b| b < 0x20 && b != b'\n') {
             return Err(LogError("a control character in a note"));
         }
         let at = note.rfind("\n\n").ok_or(LogError("a note without signatures"))?;
         let (text, lines) = note.split_at_checked(at + 1).ok_or(LogError("a note without signatures"))?;
-        let lines = lines.strip_prefix('\n').and_then(|l| l.strip_suffix('\n'));
-        let mut signatures = Vec::new();
-        for line in lines.ok_or(LogError("a note that ends without a newline"))?.split('\n') {
-            let rest = line.strip_prefix("— ").ok_or(LogError("a signature line that is none"))?;
-            let (name, encoded) = rest.split_once(' ').ok_or(LogError("a signature line that is none"))?;
-            if name.is_empty() || name.contains('+') || name.contains(char::is_whitespace) {
-                return Err(LogError("a signature line without a name"));
-            }
-            let decoded =
-                Base64::decode_vec(encoded).map_err(|_| LogError("a signature that is not base64"))?;
-            let (id, signature) =
-                decoded.split_first_chunk::<4>().ok_or(LogError("a signature too short"))?;
-            let line = SignatureLine { name: name.to_string(), id: *id, signature: signature.to_vec() };
-            // Every line of a known key must verify; with one line for each key, looking at it is enough.
-            if signatures.iter().any(|other: &SignatureLine| other.name == line.name && other.id == line.id) {
-                return Err(LogError("one key's signature twice"));
-            }
-            signatures.push(line);
-        }
-        if signatures.len() > MAX_SIGNATURES {
-            return Err(LogError("too many signatures"));
-        }
+        let lines = lines.strip_prefix('\n').filter(|lines| !lines.is_empty());
+        let lines = lines.ok_or(LogError("a note without signatures"))?;
+        let signatures = lines.split_inclusive('\n').map(SignatureLine::parse).collect::<Result<_, _>>()?;
         Ok(Self { text: text.to_string(), signatures })
     }
 
@@ -127,17 +146,19 @@ impl SignedNote {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = format!("{}\n", self.text);
         for line in &self.signatures {
-            let blob = [&line.id[..], &line.signature].concat();
-            out.push_str(&format!("— {} {}\n", line.name, Base64::encode_string(&blob)));
+            out.push_str(&line.to_string());
         }
         out.into_bytes()
     }
 
     /// Whether `key` signed the text itself: `Some(false)` if a line claims so and lies.
     pub fn signed_by(&self, verifier: &impl Verifier, key: &VerifierKey) -> Option<bool> {
-        let line = self.signatures.iter().find(|l| l.name == key.name && l.id == key.id())?;
-        let Ok(signature) = line.signature.as_slice().try_into() else { return Some(false) };
-        Some(verifier.ed25519(&key.key, self.text.as_bytes(), signature))
+        let mut lines = self.signatures.iter().filter(|l| l.name == key.name && l.id == key.id()).peekable();
+        lines.peek()?;
+        Some(lines.all(|line| {
+            let signature = line.signature.as_slice().try_into();
+            signature.is_ok_and(|s| verifier.ed25519(&key.key, self.text.as_bytes(), s))
+        }))
     }
 
     /// When `key` cosigned: `Some(Err)` if a line claims so and lies.
@@ -179,11 +200,21 @@ impl Checkpoint {
 
     /// From a note's text; extension lines are refused, since no log of ours writes any.
     pub fn parse(text: &str) -> Result<Self, LogError> {
-        let mut lines = text.split('\n');
-        let mut line = || lines.next().ok_or(LogError("a checkpoint without its three lines"));
-        let (origin, size, root, end) = (line()?, line()?, line()?, line()?);
-        if origin.is_empty() || !end.is_empty() || lines.next().is_some() {
+        if text.split('\n').count() != 4 {
             return Err(LogError("a checkpoint without its three lines"));
+        }
+        Self::parse_any(text)
+    }
+
+    /// From the text of any log's note. Extension lines are cosigned with the rest and mean nothing here
+    /// (C2SP tlog-checkpoint, "Note text"; tlog-cosignature, "Ed25519 signed message").
+    pub fn parse_any(text: &str) -> Result<Self, LogError> {
+        let body = text.strip_suffix('\n').ok_or(LogError("a checkpoint that ends without a newline"))?;
+        let mut lines = body.split('\n');
+        let mut line = || lines.next().ok_or(LogError("a checkpoint without its three lines"));
+        let (origin, size, root) = (line()?, line()?, line()?);
+        if origin.is_empty() || lines.any(str::is_empty) {
+            return Err(LogError("an empty line in a checkpoint"));
         }
         let size = decimal(size).ok_or(LogError("a checkpoint size that is no number"))?;
         let root = Base64::decode_vec(root).ok().and_then(|r| r.try_into().ok());

@@ -106,6 +106,13 @@ impl Policy {
         smallest(&self.quorum)
     }
 
+    /// Whether these witnesses are enough for a quorum. Those that are not can have cosigned nothing that counts without
+    /// one of the others.
+    pub fn are_enough(&self, mut these: impl FnMut(&VerifierKey) -> bool) -> bool {
+        let times: Vec<Option<u64>> = self.witnesses.iter().map(|w| these(w).then_some(1)).collect();
+        satisfied(&self.quorum, &times, &|_| true)
+    }
+
     /// What a cosigned checkpoint is worth.
     pub fn judge(&self, verifier: &impl Verifier, note: &SignedNote) -> Result<Witnessed, LogError> {
         let checkpoint = Checkpoint::parse(&note.text)?;
