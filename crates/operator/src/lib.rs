@@ -10,6 +10,7 @@
 pub mod alarm;
 pub mod auc;
 pub mod consent;
+pub mod cosigner;
 pub mod keep;
 pub mod link;
 pub mod log;

@@ -3,6 +3,7 @@
 use crate::node::{Authenticated, Node};
 use operator::Refusal;
 use operator::auc::Command;
+use operator::log::PublicLog;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use tokio::sync::{Semaphore, oneshot};
@@ -32,6 +33,7 @@ pub struct Handle {
     asks: mpsc::SyncSender<Ask>,
     jobs: Arc<Semaphore>,
     own_jobs: Arc<Semaphore>,
+    log: PublicLog,
 }
 
 /// The running thread.
@@ -44,10 +46,11 @@ impl Committer {
     /// Puts a node on a thread of its own.
     pub fn start(node: Node) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
+        let log = node.public_log();
         let thread =
             std::thread::Builder::new().name("committer".into()).spawn(move || run(node, &receiver))?;
         let (jobs, own_jobs) = (Arc::new(Semaphore::new(JOBS)), Arc::new(Semaphore::new(OWN_JOBS)));
-        let handle = Handle { asks: sender, jobs, own_jobs };
+        let handle = Handle { asks: sender, jobs, own_jobs, log };
         Ok(Self { handle, thread: Some(thread) })
     }
 
@@ -116,6 +119,11 @@ fn stopped() -> Refusal {
 }
 
 impl Handle {
+    /// What anybody may read of the log, without asking the node.
+    pub fn public_log(&self) -> PublicLog {
+        self.log.clone()
+    }
+
     /// Asks for an authentication. The ask stands in the queue when this returns, so asks keep the order of the calls;
     /// the future waits for the answer.
     pub fn authenticate(&self, command: Command) -> impl Future<Output = Authenticated> + Send + use<> {

@@ -6,6 +6,7 @@
 //! | a desk (bearer token) | ask for a change, bring a first event, look numbers up |
 //! | the bureau (bearer token) | draw cards |
 //! | a relying party (bearer token) | post messages to a number, ask when its SIM was changed ([`crate::bank`]) |
+//! | anybody | read the log ([`crate::log_door`]) |
 //! | whoever has a number's watch key | read that number (the token is derived from the key) |
 
 use crate::bank::PostedView;
@@ -64,6 +65,7 @@ pub fn router(node: Handle, desk_token: &str, bureau_token: &str, bank_token: &s
         .route("/v1/serve/{imsi}", get(serve))
         .route("/v1/alarms", get(alarms))
         .with_state(door)
+        .merge(crate::log_door::router(node.public_log()))
         .merge(crate::bank::router(node, bank_token))
         .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -9,11 +9,13 @@ pub mod deployment;
 pub mod front;
 pub mod gateway;
 pub mod http;
+pub mod log_door;
 pub mod move_page;
 pub mod node;
 pub mod portal;
 pub mod radio;
 pub mod view;
+pub mod witness;
 
 pub use clock::{Clock, SystemClock};
 pub use committer::{Committer, Handle};

@@ -10,6 +10,7 @@ use deed::pin::Pin;
 use deed::record::FactorId;
 use deed::{Digest, State};
 use operator::Refusal;
+use operator::log::PublicLog;
 use operator::pins::Served;
 use operator::store::{AlarmRow, Key, NoticeRow, Row, Stream};
 use wire::{Imsi, Msisdn, UnixTime};
@@ -60,6 +61,11 @@ impl Node {
         self.pins.manifests().newest().is_some_and(|(manifest, _)| manifest.live)
     }
 
+    /// What anybody may read of the log.
+    pub fn public_log(&self) -> PublicLog {
+        self.log.public()
+    }
+
     /// The deployment's signed manifests.
     pub fn signed_manifests(&self) -> &[SignedManifest] {
         &self.signed
@@ -78,8 +84,7 @@ impl Node {
     /// Everything somebody needs to check a number offline.
     pub fn history(&mut self, number: &Msisdn) -> Result<History, Refusal> {
         let state = self.pin(number)?.state.clone();
-        let checkpoint =
-            self.log.checkpoint().cloned().ok_or_else(|| Refusal::Broken("no checkpoint yet".into()))?;
+        let checkpoint = self.log.checkpoint().ok_or_else(|| Refusal::Broken("no checkpoint yet".into()))?;
         let size = Checkpoint::parse(&checkpoint.text).map_err(|e| Refusal::Broken(e.to_string()))?.size;
         let tag0 = deed::roll_tag(&self.pins.keys().roll, state.generation, number);
         let mut events = Vec::new();
