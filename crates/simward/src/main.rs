@@ -9,6 +9,7 @@ mod check_link;
 mod check_password;
 mod demo;
 mod keep;
+mod live;
 mod number;
 mod owner;
 mod pcsc;
@@ -19,6 +20,8 @@ mod stage;
 mod talk;
 mod up;
 mod verify;
+mod watch;
+mod witness;
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -46,6 +49,8 @@ enum Command {
     CheckLink(check_link::Args),
     CheckPassword(check_password::Args),
     Verify(verify::Args),
+    Witness(witness::Args),
+    Watch(watch::Args),
     Version(release::VersionArgs),
     #[command(subcommand)]
     Release(release::ReleaseCommand),
@@ -77,6 +82,8 @@ fn main() -> ExitCode {
         Command::CheckPassword(args) => check_password::run(&args).map_err(Into::into),
         Command::Keep(args) => keep::run(args).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),
+        Command::Witness(args) => witness::run(&args).map_err(Into::into),
+        Command::Watch(args) => watch::run(&args).map_err(Into::into),
         Command::Version(args) => release::version(&args).map_err(Into::into),
         Command::Release(command) => release::release(&command).map_err(Into::into),
         Command::Card(args) => card::run(&args).map_err(Into::into),

@@ -125,9 +125,13 @@ fn hex32(text: &str) -> Option<[u8; 32]> {
 
 /// The number that the receipt in an owner's folder is for.
 pub(crate) fn number_of(owner: &Path) -> Result<Msisdn, OwnerError> {
-    let path = owner.join("receipt.toml");
-    let text = std::fs::read_to_string(&path).map_err(|e| OwnerError::Io(path.clone(), e))?;
-    let damaged = || OwnerError::Damaged(path.clone(), "not a receipt".into());
+    number_in(&owner.join("receipt.toml"))
+}
+
+/// The number that a receipt is for.
+pub(crate) fn number_in(path: &Path) -> Result<Msisdn, OwnerError> {
+    let text = std::fs::read_to_string(path).map_err(|e| OwnerError::Io(path.into(), e))?;
+    let damaged = || OwnerError::Damaged(path.into(), "not a receipt".into());
     let text: ReceiptText = toml::from_str(&text).map_err(|_| damaged())?;
     text.number.parse().map_err(|_| damaged())
 }

@@ -1,15 +1,18 @@
-//! `simward verify`: a history, checked offline from what the owner got at issue.
+//! `simward verify`: a history, checked offline from what the owner got at issue; and, if asked, against the living log.
 
+use crate::live::{Live, LiveError};
 use crate::owner::{OwnerError, read_receipt};
+use crate::watch::{Http, Source};
 use clap::Args as ClapArgs;
-use deed::history::{Broken, History, Reached, Report};
+use deed::Reason;
+use deed::history::{Broken, History, Reached, Receipt, Report};
 use keys::sign::Host;
 use std::path::PathBuf;
 
 /// Check a number's exported history, offline.
 ///
 /// Five steps, each including those before it: chain, rules, logged, witnessed, same as my pin. Exit code 0 only if all
-/// five hold.
+/// five hold. With --log the leaves are looked for in the log as it is now, too.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// What `simward number history --export` wrote.
@@ -17,6 +20,9 @@ pub(crate) struct Args {
     /// The owner's receipt.
     #[arg(long, value_name = "FILE")]
     receipt: PathBuf,
+    /// Read the whole log at this URL prefix: each leaf is in it, and no other leaf has the tag of one.
+    #[arg(long, value_name = "URL")]
+    log: Option<String>,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -34,14 +40,33 @@ pub(crate) enum VerifyError {
     /// It does not hold.
     #[error("does not hold after `{}`: {}", reached(.0.reached), .0.reason)]
     Broken(Broken),
+    /// It holds, and the log of today does not hold it.
+    #[error("the file holds, and the log does not agree: {0}")]
+    Live(#[from] LiveError),
 }
 
-fn reached(step: Option<Reached>) -> &'static str {
+const STEPS: [Reached; 5] =
+    [Reached::Chain, Reached::Rules, Reached::Logged, Reached::Witnessed, Reached::SameAsMyPin];
+
+/// The highest step that holds, in a word.
+pub(crate) fn reached(step: Option<Reached>) -> &'static str {
     step.map_or("nothing", Reached::as_str)
 }
 
+/// The step after it: the one that did not hold.
+fn next(step: Option<Reached>) -> Option<&'static str> {
+    STEPS.into_iter().find(|s| step.is_none_or(|step| *s > step)).map(Reached::as_str)
+}
+
+/// The steps that hold.
+fn held(step: Option<Reached>) -> String {
+    let held: Vec<&str> =
+        STEPS.into_iter().filter(|s| step.is_some_and(|step| *s <= step)).map(Reached::as_str).collect();
+    if held.is_empty() { "nothing".into() } else { held.join(" · ") }
+}
+
 /// Checks a history's bytes against a receipt.
-pub(crate) fn check(bytes: &[u8], receipt: &deed::history::Receipt) -> Result<Report, Broken> {
+pub(crate) fn check(bytes: &[u8], receipt: &Receipt) -> Result<Report, Broken> {
     let history = History::decode(bytes).map_err(|reason| Broken { reached: None, reason })?;
     history.verify(&Host, receipt)
 }
@@ -50,30 +75,78 @@ pub(crate) fn run(args: &Args) -> Result<(), VerifyError> {
     let receipt = read_receipt(&args.receipt)?;
     let bytes = std::fs::read(&args.history).map_err(|e| VerifyError::Io(args.history.clone(), e))?;
     let report = check(&bytes, &receipt);
+    let live = match (&report, &args.log) {
+        (Ok(report), Some(url)) => Some(against(&Http::new(url), &bytes, &receipt, report)),
+        _ => None,
+    };
     if args.json {
-        let (reached, reason) = match &report {
-            Ok(report) => (Some(report.reached), None),
-            Err(broken) => (broken.reached, Some(broken.reason.code())),
-        };
-        let seq = report.as_ref().ok().map(|r| r.state.seq());
-        let test = report.as_ref().ok().map(|r| !r.live);
-        println!(
-            "{}",
-            serde_json::json!({"reached": reached.map(Reached::as_str), "holds": reason.is_none(),
-                "reason": reason, "seq": seq, "test_deed": test})
-        );
+        print_json(&report, live.as_ref());
+    } else {
+        print(&report, live.as_ref());
     }
-    let report = report.map_err(VerifyError::Broken)?;
-    if !args.json {
-        let state = &report.state;
-        println!("holds: chain · rules · logged · witnessed · same as my pin");
-        println!("  number   +{}, event {}", state.number, state.seq());
-        if let Some(card) = state.card() {
-            println!("  card     ICCID {}", card.iccid);
-        }
-        if !report.live {
-            println!("  test deed: its witnesses run in the operator's own process");
-        }
-    }
+    report.map_err(VerifyError::Broken)?;
+    live.transpose()?;
     Ok(())
+}
+
+fn against(source: &dyn Source, bytes: &[u8], receipt: &Receipt, report: &Report) -> Result<Live, LiveError> {
+    let history = History::decode(bytes).map_err(LiveError::History)?;
+    Live::look(source, &history, receipt, report)
+}
+
+fn print_json(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveError>>) {
+    let (step, reason) = match report {
+        Ok(report) => (Some(report.reached), None),
+        Err(broken) => (broken.reached, Some(&broken.reason)),
+    };
+    let seq = report.as_ref().ok().map(|r| r.state.seq());
+    let test = report.as_ref().ok().map(|r| !r.live);
+    let live = live.map(|live| match live {
+        Ok(live) => serde_json::json!({"holds": true, "size": live.size, "newer_events": live.newer}),
+        Err(error) => serde_json::json!({"holds": false, "code": error.code(), "why": error.to_string()}),
+    });
+    println!(
+        "{}",
+        serde_json::json!({"reached": step.map(Reached::as_str), "holds": reason.is_none(),
+            "next": next(step), "reason": reason.map(Reason::code), "why": reason.map(ToString::to_string),
+            "seq": seq, "test_deed": test, "live": live})
+    );
+}
+
+fn print(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveError>>) {
+    let report = match report {
+        Ok(report) => report,
+        Err(broken) => {
+            println!("reached: {}", held(broken.reached));
+            if let Some(next) = next(broken.reached) {
+                println!("  not      {next}: {}", broken.reason);
+            }
+            return;
+        }
+    };
+    let state = &report.state;
+    println!("holds: {}", held(Some(report.reached)));
+    println!("  number   +{}, event {}", state.number, state.seq());
+    if let Some(card) = state.card() {
+        println!("  card     ICCID {}", card.iccid);
+    }
+    match live {
+        Some(Ok(live)) => {
+            println!(
+                "  log      {} leaves today; each event is in it, and no other has the tag of one",
+                live.size
+            );
+            if live.newer > 0 {
+                println!(
+                    "  newer    {} events of this number are in the log that this file has not",
+                    live.newer
+                );
+            }
+        }
+        Some(Err(error)) => println!("  log      does not agree: {error}"),
+        None => {}
+    }
+    if !report.live {
+        println!("  test deed: its witnesses run in the operator's own process");
+    }
 }

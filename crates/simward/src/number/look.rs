@@ -55,7 +55,7 @@ pub(super) fn show(at: &Where, json: bool) -> Result<(), NumberError> {
     Ok(())
 }
 
-pub(super) fn date(at: u64) -> String {
+pub(crate) fn date(at: u64) -> String {
     let time = i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
     time.map(|time| time.to_string()).unwrap_or_default()
 }
@@ -98,7 +98,8 @@ pub(super) fn history(at: &Where, owner: &Path, export: Option<&Path>) -> Result
     Ok(())
 }
 
-fn word(body: &Body) -> String {
+/// An event in a few words.
+pub(crate) fn word(body: &Body) -> String {
     match body {
         Body::Issued(_) => "issued".into(),
         Body::Requested { intent } => format!("requested: {}", operator::consent::describe(intent)),

@@ -7,6 +7,8 @@ mod manage;
 pub(crate) mod propose;
 mod suspend;
 
+pub(crate) use look::{date, word};
+
 use crate::api::{Api, ApiError};
 use crate::card::CardError;
 use crate::card::files::Holder;
