@@ -13,9 +13,12 @@
 //! DIR/keys/bank.token          lets relying parties post messages and ask
 //! DIR/keys/bureau.token        lets the personalisation bureau draw cards
 //! DIR/witness/N.key, N.seen    three local witnesses
+//! DIR/witness/outside          witnesses elsewhere, if there are any ([`crate::outside`])
+//! DIR/log.policy               whose signatures count (C2SP tlog-policy), to hand on to witnesses and watchers
 //! ```
 
 use crate::move_page;
+use crate::outside::{OutsideWitness, Witnessing, WitnessingError};
 use deed::cbor::{Writer, whole};
 use deed::class::Class;
 use deed::log::note::VerifierKey;
@@ -71,6 +74,14 @@ pub enum StartError {
         path: PathBuf,
         /// What is wrong.
         why: String,
+    },
+    /// Its witnesses cannot be these.
+    #[error("{}: {why}", path.display())]
+    Witnesses {
+        /// Where they are named.
+        path: PathBuf,
+        /// Why.
+        why: WitnessingError,
     },
     /// A database does not open.
     #[error(transparent)]
@@ -140,6 +151,8 @@ pub struct Deployment {
     pub log: Log,
     /// The witnesses, with where each stores what it has seen.
     pub witnesses: Vec<(Witness, PathBuf)>,
+    /// The witnesses that other people run.
+    pub outside: Vec<OutsideWitness>,
     /// Lets a desk ask.
     pub desk_token: String,
     /// Lets the bureau draw cards.
@@ -220,6 +233,16 @@ impl Deployment {
 
     /// Opens the deployment in `dir`, or makes a test deployment there.
     pub fn open(dir: &Path, making: impl Into<Making>, rng: &mut impl CryptoRng) -> Result<Self, StartError> {
+        Self::open_witnessed(dir, making, &Witnessing::default(), rng)
+    }
+
+    /// The same, with witnesses elsewhere: whose cosignatures count is decided while a deployment is made.
+    pub fn open_witnessed(
+        dir: &Path,
+        making: impl Into<Making>,
+        witnessing: &Witnessing,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, StartError> {
         let Making { waits, port } = making.into();
         for folder in [dir.to_path_buf(), dir.join("keys"), dir.join("auc"), dir.join("witness")] {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io(&folder))?;
@@ -266,7 +289,10 @@ impl Deployment {
         let bank_token = hex::encode(files.secret_or_made(&dir.join("keys/bank.token"))?.danger_expose());
         let ota = files.secret_or_made(&dir.join("keys/ota.key"))?;
         let portal = SealKey::new(files.secret_or_made(&dir.join("keys/portal.key"))?);
-        let witnesses = open_witnesses(dir, &log.vkey(), &mut files)?;
+        let path = dir.join("witness/outside");
+        let Witnessing { own, outside } = Witnessing::of_deployment(&path, witnessing, files.making)
+            .map_err(|why| StartError::Witnesses { path, why })?;
+        let witnesses = if own { open_witnesses(dir, &log.vkey(), &mut files)? } else { Vec::new() };
         let mut token = |name: &str| -> Result<String, StartError> {
             files.secret(&dir.join("keys").join(name)).map(|s| hex::encode(s.danger_expose()))
         };
@@ -283,7 +309,7 @@ impl Deployment {
                 origins: vec![format!("http://{RP_ID}:{port}")],
                 page_digest: move_page::digest(),
             }],
-            log_policy: policy(&log, &witnesses).into_bytes(),
+            log_policy: policy(&log, &witnesses, &outside).into_bytes(),
             delays: waits.delays(),
             roll_digest: keys::digest::sha256(&[enforcement.roll.danger_expose()]),
             next_root: keys::digest::sha256(&[&next_root.public()]),
@@ -301,6 +327,10 @@ impl Deployment {
                 Ok(database) => (Box::new(database), None),
                 Err(broken) => (Box::new(Memory::new()), Some(broken.to_string())),
             };
+        if let Some((manifest, _)) = manifests.newest() {
+            let path = dir.join("log.policy");
+            write_private(&path, &manifest.log_policy).map_err(io(&path))?;
+        }
         let [desk, _] = desks;
         Ok(Self {
             desk,
@@ -322,6 +352,7 @@ impl Deployment {
             enforcement,
             log,
             witnesses,
+            outside,
         })
     }
 }
@@ -390,14 +421,24 @@ fn parse_seen(text: &str) -> Option<Seen> {
     Some(Seen { size: size.parse().ok()?, root: bytes, since: UnixTime(since.parse().ok()?) })
 }
 
-/// All witnesses must cosign: with three, two are not enough to exclude a split view.
-fn policy(log: &Log, witnesses: &[(Witness, PathBuf)]) -> String {
+/// Whether this is the name of a witness in the operator's own process.
+pub fn is_own_witness(name: &str) -> bool {
+    (1..=WITNESSES).any(|n| name == format!("witness{n}.localhost"))
+}
+
+/// All witnesses must cosign: with three, two are not enough to exclude a split view. Of those that other people run, as
+/// many may be away as leave a quorum that excludes one: fewer than a third of all.
+fn policy(log: &Log, witnesses: &[(Witness, PathBuf)], outside: &[OutsideWitness]) -> String {
     let mut text = format!("log {}\n", log.vkey());
     let mut names = String::new();
-    for (i, (witness, _)) in witnesses.iter().enumerate() {
-        text.push_str(&format!("witness w{i} {}\n", witness.vkey()));
+    let vkeys = witnesses.iter().map(|(witness, _)| witness.vkey());
+    let vkeys = vkeys.chain(outside.iter().map(|witness| witness.vkey.clone()));
+    for (i, vkey) in vkeys.enumerate() {
+        text.push_str(&format!("witness w{i} {vkey}\n"));
         names.push_str(&format!(" w{i}"));
     }
-    text.push_str(&format!("group witnesses all{names}\nquorum witnesses\n"));
+    let all = witnesses.len() + outside.len();
+    let k = if outside.is_empty() { "all".into() } else { (1 + 2 * all / 3).to_string() };
+    text.push_str(&format!("group witnesses {k}{names}\nquorum witnesses\n"));
     text
 }

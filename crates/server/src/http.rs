@@ -16,7 +16,7 @@ use crate::node::{Invited, Receipt, Stated};
 use crate::view::{
     ChangedView, CodeView, DrawBody, DrawnView, ErrorView, HappenedView, InvitationView, InviteBody,
     ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView,
-    StatementBody, TipBody, TipView, UpdateBody,
+    StatementBody, TipBody, TipView, UpdateBody, WITNESSED_CAVEAT,
 };
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -468,7 +468,8 @@ async fn show(
             area: seen.area,
             imei: seen.imei.to_string(),
         });
-        Ok(NumberView { seen, ..view })
+        let caveat = if node.has_own_witnesses() { view.caveat } else { WITNESSED_CAVEAT.into() };
+        Ok(NumberView { seen, caveat, ..view })
     });
     Ok(Json(view.await?))
 }

@@ -112,6 +112,9 @@ pub struct FactorView {
 
 /// What a single-process test deployment cannot promise.
 const CAVEAT: &str = "witnesses and enforcement point run in one process with the operator";
+/// The same, if other people run its witnesses.
+pub(crate) const WITNESSED_CAVEAT: &str =
+    "the enforcement point runs in one process with the operator; others run its witnesses";
 
 impl NumberView {
     /// Of a pin.

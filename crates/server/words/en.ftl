@@ -8,6 +8,7 @@ sign-out = Sign out
 footer = This page can stop a change and suspend the line. It cannot move the number: that takes your own signature on the move page.
 promises = Every promise, and where it ends
 not-found = There is no such page.
+test-deed-witnessed = Test deed: the authentication centre runs in one process with the operator; its witnesses are run by others.
 test-deed = Test deed: witnesses and authentication centre run in one process with the operator.
 
 sign-in = Sign in

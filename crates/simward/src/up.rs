@@ -7,7 +7,9 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use server::deployment::PORTAL;
 use server::front::Opening;
 use server::portal::PortalError;
-use server::{Committer, Deployment, Making, Node, StartError, SystemClock, TestWaits};
+use server::{
+    Committer, Deployment, Making, Node, OutsideWitness, StartError, SystemClock, TestWaits, Witnessing,
+};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,8 +22,8 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Run an operator's node; everything on loopback.
 ///
-/// Without a deployment in the folder a test deployment is made there (env 0, three local witnesses), and everything it
-/// says carries "test deed".
+/// Without a deployment in the folder a test deployment is made there (env 0, three local witnesses unless --witness names
+/// others), and everything it says carries "test deed".
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// The deployment's folder.
@@ -36,6 +38,13 @@ pub(crate) struct Args {
     /// When a new test deployment is made: waits of two seconds, written into its manifest. Changes nothing later.
     #[arg(long)]
     short_waits: bool,
+    /// A witness that somebody else runs (`simward witness`), by its address and its key. May be given several times. When a
+    /// deployment is made, these cosign instead of three witnesses in this process; later it changes a witness's address.
+    #[arg(long, value_name = "URL=VKEY")]
+    witness: Vec<OutsideWitness>,
+    /// With --witness: the three witnesses in this process as well.
+    #[arg(long, requires = "witness")]
+    own_witnesses: bool,
 }
 
 /// Why the node did not run.
@@ -77,7 +86,10 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     let door = |name: String| move |e| UpError::Door(name, e);
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(door(args.listen.to_string()))?;
     let port = listener.local_addr()?.port();
-    let deployment = Deployment::open(&args.data, Making { waits, port }, &mut rng)?;
+    let own = args.own_witnesses || args.witness.is_empty();
+    let witnessing = Witnessing { own, outside: args.witness.clone() };
+    let deployment = Deployment::open_witnessed(&args.data, Making { waits, port }, &witnessing, &mut rng)?;
+    let elsewhere = !deployment.outside.is_empty();
     let move_origin = look_at_pages(&deployment, port);
     let tokens =
         [&deployment.desk_token, &deployment.bureau_token, &deployment.bank_token].map(String::clone);
@@ -95,9 +107,8 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     let pages = format!("pages http://{PORTAL}:{port} (signing in) and {move_origin} (moving)");
     out.write_all(format!("ready {url} gateway {}\n{pages}\n", gateway.display()).as_bytes())?;
     out.flush()?;
-    tracing::info!(
-        "test deed: witnesses and enforcement point run in this process; nothing here is a live number"
-    );
+    let here = if elsewhere { "the enforcement point runs" } else { "witnesses and enforcement point run" };
+    tracing::info!("test deed: {here} in this process; nothing here is a live number");
 
     let opening = Opening { desk_token, bureau_token, bank_token, port, move_origin: &move_origin };
     let handle = committer.handle();

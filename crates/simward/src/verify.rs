@@ -6,7 +6,9 @@ use crate::watch::{Http, Source};
 use clap::Args as ClapArgs;
 use deed::Reason;
 use deed::history::{Broken, History, Reached, Receipt, Report};
+use deed::manifest::Manifest;
 use keys::sign::Host;
+use server::deployment::is_own_witness;
 use std::path::PathBuf;
 
 /// Check a number's exported history, offline.
@@ -82,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<(), VerifyError> {
     if args.json {
         print_json(&report, live.as_ref());
     } else {
-        print(&report, live.as_ref());
+        print(&report, live.as_ref(), has_own_witnesses(&bytes));
     }
     report.map_err(VerifyError::Broken)?;
     live.transpose()?;
@@ -113,7 +115,15 @@ fn print_json(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveEr
     );
 }
 
-fn print(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveError>>) {
+/// Whether any of the witnesses that a history's policy names runs in the operator's own process.
+fn has_own_witnesses(bytes: &[u8]) -> bool {
+    let manifests = History::decode(bytes).map(|history| history.manifests).unwrap_or_default();
+    let newest = manifests.last().and_then(|signed| Manifest::decode(&signed.manifest).ok());
+    let policy = newest.and_then(|manifest| manifest.policy().ok());
+    policy.is_none_or(|policy| policy.witnesses().iter().any(|witness| is_own_witness(&witness.name)))
+}
+
+fn print(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveError>>, own_witnesses: bool) {
     let report = match report {
         Ok(report) => report,
         Err(broken) => {
@@ -147,6 +157,12 @@ fn print(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveError>>
         None => {}
     }
     if !report.live {
-        println!("  test deed: its witnesses run in the operator's own process");
+        if own_witnesses {
+            println!("  test deed: its witnesses run in the operator's own process");
+        } else {
+            println!(
+                "  test deed: its keys and its enforcement point are in one process; others run its witnesses"
+            );
+        }
     }
 }

@@ -10,6 +10,7 @@ mod door;
 mod heard;
 mod invite;
 mod manage;
+mod outside;
 mod query;
 mod radio;
 mod recover;
@@ -25,9 +26,11 @@ pub use stock::DrawnCard;
 pub use swap::LastChange;
 
 use self::heard::Heard;
+use self::outside::OnItsWay;
 use self::radio::Attachments;
 use crate::clock::Clock;
 use crate::deployment::{Deployment, format_seen, write_private};
+use crate::outside::Couriers;
 use deed::Digest;
 use deed::log::note::SignedNote;
 use deed::manifest::SignedManifest;
@@ -63,6 +66,10 @@ pub struct Node {
     memory: Memory,
     log: Log,
     witnesses: Vec<(Witness, PathBuf)>,
+    /// Those that other people run.
+    outside: Couriers,
+    /// A checkpoint that they are being asked about.
+    on_its_way: Option<OnItsWay>,
     clock: Arc<dyn Clock>,
     witness_clock: Arc<dyn Clock>,
     signers: Signers,
@@ -120,8 +127,10 @@ impl Node {
             portal,
             ota,
             enforcement,
+            outside,
             ..
         } = deployment;
+        let outside = Couriers::new(outside).map_err(|e| Refusal::Broken(e.to_string()))?;
         let (log, witnesses) = (deployment.log, deployment.witnesses);
         let mut node = Self {
             database: deployment.database,
@@ -131,6 +140,8 @@ impl Node {
             memory: Memory::default(),
             log,
             witnesses,
+            outside,
+            on_its_way: None,
             clock,
             witness_clock,
             signers,
@@ -157,16 +168,25 @@ impl Node {
         Ok(node)
     }
 
-    /// Signs a checkpoint of the log and has every witness cosign it; what a witness saw is stored before its line
-    /// counts. A witness that refuses is an alarm; whether the rest are enough, the policy says.
+    /// Signs a checkpoint of the log and has every witness cosign it. A witness that refuses is an alarm; whether the rest
+    /// are enough, the policy says.
     fn publish(&mut self) -> Result<(), Refusal> {
         let mut note = self.log.sign()?;
+        self.cosign_here(&mut note);
+        self.cosign_outside(&mut note);
+        let newest = self.witnessed_note(&note)?;
+        self.take_checkpoint(note, newest);
+        Ok(())
+    }
+
+    /// The lines of the witnesses in this process; what one saw is stored before its line counts.
+    fn cosign_here(&mut self, note: &mut SignedNote) {
         let now = self.witness_clock.now();
         let mut refusals = Vec::new();
         for (witness, path) in &mut self.witnesses {
             let proof = self.log.consistency(witness.seen().size).unwrap_or_default();
             let before = witness.seen();
-            let cosigned = witness.cosign(&note, &proof, now);
+            let cosigned = witness.cosign(note, &proof, now);
             let line = cosigned.and_then(|line| {
                 if witness.seen() == before && before.size > 0 {
                     return Ok(line);
@@ -187,9 +207,6 @@ impl Node {
         for text in refusals {
             self.alarm("witness", &text);
         }
-        let newest = self.witnessed_note(&note)?;
-        self.take_checkpoint(note, newest);
-        Ok(())
     }
 
     /// What a cosigned checkpoint is worth under the deployment's policy.

@@ -15,7 +15,9 @@ const LOOK_AHEAD: u64 = 64;
 impl Node {
     pub(super) fn recover(&mut self) -> Result<(), Refusal> {
         let loaded = self.load_pins()?;
-        let newest = self.witnesses.iter().map(|(w, _)| w.seen()).max_by_key(|s| s.size);
+        let outside = self.seen_outside()?;
+        let here = self.witnesses.iter().map(|(w, _)| w.seen());
+        let newest = here.chain(outside).max_by_key(|s| s.size);
         let newest = newest.unwrap_or(Seen::nothing());
         let forgot = self.pins.followed().is_some_and(|f| f.size > newest.size);
         self.read_log(newest.size, forgot);
@@ -116,6 +118,7 @@ impl Node {
         let mut note = self.log.sign()?;
         let lines: Vec<_> = self.witnesses.iter().filter_map(|(witness, _)| witness.repeat(&note)).collect();
         note.signatures.extend(lines);
+        note.signatures.extend(self.outside.shown(&note));
         match self.witnessed_note(&note) {
             Ok(newest) => {
                 self.take_checkpoint(note, newest);

@@ -39,7 +39,11 @@ impl Node {
     /// A fresh checkpoint; leaves that a failure left unfollowed are followed now.
     fn checkpoint(&mut self) {
         let mut fresh = || {
-            self.publish()?;
+            if self.outside.is_empty() {
+                self.publish()?
+            } else {
+                self.refresh()?
+            }
             if !self.unfollowed.is_empty() {
                 self.retry_unfollowed();
             }

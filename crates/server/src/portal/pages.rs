@@ -97,6 +97,8 @@ struct Status {
     pending: Option<Pending>,
     notices: Vec<Line>,
     test_deed: bool,
+    /// Whether some of its witnesses run in the operator's own process.
+    own_witnesses: bool,
     move_page: String,
 }
 
@@ -151,6 +153,7 @@ impl Status {
             codes_held_until: view.sms_held_until.map(Moment),
             notices: notices.into_iter().map(|n| Line { at: Moment(n.at.0), code: n.code }).collect(),
             test_deed: view.test_deed,
+            own_witnesses: node.has_own_witnesses(),
             move_page: format!("{move_origin}/#number={number}"),
         })
     }
