@@ -57,8 +57,8 @@ fn peek(dir: &Path, any: deed::log::note::VerifierKey) -> deed::log::note::Verif
     let key = std::fs::read_to_string(dir.join("key"));
     assert!(key.is_ok());
     let copy = tempfile::tempdir().unwrap();
-    for name in ["key", "name"] {
-        std::fs::copy(dir.join(name), copy.path().join(name)).unwrap();
+    for file in std::fs::read_dir(dir).unwrap().flatten().filter(|file| file.file_name() != "lock") {
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
     }
     open(copy.path(), vec![any]).vkey()
 }

@@ -231,6 +231,17 @@ fn what_a_witness_saw_it_knows_after_a_start_and_a_folder_that_lost_it_does_not_
         assert!(matches!(open(folder.path()), Err(WitnessError::Damaged { .. })));
     }
     std::fs::write(&path, kept).unwrap();
+    drop(open(folder.path()).unwrap());
+    for lost in [path.clone(), folder.path().join("origins")] {
+        let kept = std::fs::read(&lost).unwrap();
+        std::fs::remove_file(&lost).unwrap();
+        assert!(
+            matches!(open(folder.path()), Err(WitnessError::Damaged { .. })),
+            "{} was lost",
+            lost.display()
+        );
+        std::fs::write(&lost, kept).unwrap();
+    }
     std::fs::remove_file(folder.path().join("key")).unwrap();
     assert!(
         matches!(open(folder.path()), Err(WitnessError::Damaged { .. })),

@@ -88,7 +88,11 @@ impl Node {
             let policy = self.pins.manifests().newest().map(|(_, policy)| policy.clone());
             let doubtful = policy.is_none_or(|policy| policy.are_enough(|w| silent.contains(w)));
             if doubtful && began.elapsed() < START {
-                tracing::warn!("waiting for witnesses: {}", complaints.join("; "));
+                tracing::warn!(
+                    "waiting for witnesses, who must know this log ({}): {}",
+                    self.log.vkey(),
+                    complaints.join("; ")
+                );
                 std::thread::sleep(AGAIN);
                 continue;
             }

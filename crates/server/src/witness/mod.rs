@@ -4,7 +4,9 @@
 //! DIR/lock            held while it runs: two processes would cosign two trees
 //! DIR/key             its Ed25519 key
 //! DIR/name            the name it signs with
-//! DIR/<sha256 of a log's origin>.checkpoint   the newest checkpoint cosigned of that log, with both signatures
+//! DIR/origins         the logs it has ever known: one whose checkpoint is gone was forgotten, and it does not start
+//! DIR/<sha256 of a log's origin>.checkpoint   the newest checkpoint cosigned of that log, with both signatures; `nothing`
+//!                     before the first
 //! ```
 
 pub mod door;
@@ -64,6 +66,9 @@ pub enum WitnessError {
     },
 }
 
+/// What stands for a checkpoint before the first.
+const NOTHING: &[u8] = b"nothing\n";
+
 /// An open witness.
 pub struct WitnessFolder {
     dir: PathBuf,
@@ -116,7 +121,8 @@ impl WitnessFolder {
             OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(io(&path))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| WitnessError::InUse(dir.to_path_buf()))?;
-        let key = open_key(dir, rng)?;
+        let known = open_origins(dir, &logs)?;
+        let key = open_key(dir, known.is_some(), rng)?;
         let name = open_name(dir, name, &key)?;
         let cosigner = Cosigner::new(name, key, logs);
         let mut newest = HashMap::new();
@@ -191,7 +197,37 @@ impl WitnessFolder {
     }
 }
 
-fn open_key(dir: &Path, rng: &mut impl CryptoRng) -> Result<Ed25519Key, WitnessError> {
+/// Logs that are new here begin with nothing; those that are not must have their checkpoint. The origins as they were
+/// before, if there were any. A crash in between leaves nothing half known: each file is there before its name is.
+fn open_origins(dir: &Path, logs: &[VerifierKey]) -> Result<Option<String>, WitnessError> {
+    let path = dir.join("origins");
+    let known = read_if_there(&path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let mut origins = known.clone().unwrap_or_default();
+    for log in logs {
+        let hash = origin_hash(&log.name);
+        let checkpoint = dir.join(format!("{hash}.checkpoint"));
+        if origins.lines().any(|line| line == hash) {
+            if !checkpoint.exists() {
+                return Err(WitnessError::Damaged { path: checkpoint, why: "is gone" });
+            }
+            continue;
+        }
+        if !checkpoint.exists() {
+            write_private(&checkpoint, NOTHING).map_err(io(&checkpoint))?;
+        }
+        origins.push_str(&hash);
+        origins.push('\n');
+    }
+    if known.as_ref() != Some(&origins) {
+        if known.is_none() && dir.join("key").exists() {
+            return Err(WitnessError::Damaged { path, why: "is gone" });
+        }
+        write_private(&path, origins.as_bytes()).map_err(io(&path))?;
+    }
+    Ok(known)
+}
+
+fn open_key(dir: &Path, is_old: bool, rng: &mut impl CryptoRng) -> Result<Ed25519Key, WitnessError> {
     let path = dir.join("key");
     let damaged = |why| WitnessError::Damaged { path: path.clone(), why };
     if let Some(text) = read_if_there(&path)? {
@@ -199,12 +235,8 @@ fn open_key(dir: &Path, rng: &mut impl CryptoRng) -> Result<Ed25519Key, WitnessE
         hex::decode_to_slice(text.trim_ascii(), &mut seed).map_err(|_| damaged("not a key"))?;
         return Ok(Ed25519Key::from_seed(&Secret::new(seed)));
     }
-    // A folder with memories and without its key has lost it.
-    if std::fs::read_dir(dir)
-        .map_err(io(dir))?
-        .flatten()
-        .any(|f| f.path().extension() == Some("checkpoint".as_ref()))
-    {
+    // A folder with memories and without its key has lost it; one that was only begun has no name yet.
+    if is_old && dir.join("name").exists() {
         return Err(damaged("is gone"));
     }
     let seed = Secret::random(rng);
@@ -241,7 +273,7 @@ fn open_name(dir: &Path, given: Option<&str>, key: &Ed25519Key) -> Result<String
 fn read_cosigned(dir: &Path, cosigner: &Cosigner, origin: &str) -> Result<Option<Cosigned>, WitnessError> {
     let path = dir.join(format!("{}.checkpoint", origin_hash(origin)));
     let damaged = |why| WitnessError::Damaged { path: path.clone(), why };
-    let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+    let Some(bytes) = read_if_there(&path)?.filter(|bytes| bytes != NOTHING) else { return Ok(None) };
     let note = SignedNote::parse_any(&bytes).map_err(|e| damaged(e.0))?;
     if !matches!(note.cosigned_by(&Host, &cosigner.vkey()), Some(Ok(_))) {
         return Err(damaged("a checkpoint that this witness has not cosigned"));
