@@ -6,9 +6,11 @@ use deed::event::{Body, Event, Proof};
 use deed::history::{History, LoggedEvent};
 use deed::intent::Intent;
 use deed::log::Leaf;
-use deed::log::note::{Checkpoint, SignedNote, VerifierKey};
+use deed::log::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey};
 use deed::log::policy::Policy;
 use deed::log::proof::TlogProof;
+use deed::log::submission::Submission;
+use deed::log::tile::{Kind, Tile, bundle};
 use deed::manifest::Manifest;
 use deed::objection::Objection;
 use deed::pin::Pin;
@@ -32,6 +34,16 @@ fn every_door(bytes: &[u8]) {
     let _ = SignedNote::parse(bytes).map(|n| Checkpoint::parse(&n.text));
     let _ = Policy::parse(bytes);
     let _ = TlogProof::parse(bytes);
+    let _ = Submission::parse(bytes).map(|s| assert_eq!(s.encode(), bytes, "one form only"));
+    for width in [1, 2, 256] {
+        let tile = Tile { kind: Kind::Entries, index: 0, width };
+        let _ = tile.read_entries(bytes).map(|entries| assert_eq!(entries.len(), usize::from(width)));
+        let _ = tile.read_hashes(bytes).map(|hashes| assert_eq!(hashes.concat(), bytes));
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = Tile::parse(text).map(|tile| assert_eq!(tile.to_string(), text, "one form only"));
+        let _ = SignatureLine::parse(text).map(|line| assert_eq!(line.to_string(), text, "one form only"));
+    }
     let _ = Leaf::decode(bytes);
     let _ = History::decode(bytes);
     let _ = State::decode(bytes);
@@ -57,6 +69,9 @@ fn real() -> Vec<Vec<u8>> {
         world.signed[0].manifest.clone(),
         world.manifests.newest().unwrap().0.log_policy.clone(),
         history(&world).encode(),
+        Submission { old: 0, proof: vec![[1; 32]], note: world.checkpoint() }.encode(),
+        bundle(&[Leaf { tag: [1; 32], head: [2; 32] }; 2]),
+        b"tile/entries/x001/234.p/7".to_vec(),
     ]);
     out
 }

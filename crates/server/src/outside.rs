@@ -162,6 +162,19 @@ struct Courier {
     quiet_until: Option<Instant>,
 }
 
+/// What witnesses say of how far they have seen the log.
+#[derive(Default)]
+pub(crate) struct FarSeen {
+    /// Those that do not say.
+    pub(crate) silent: Vec<VerifierKey>,
+    /// The newest tree that one can show.
+    pub(crate) newest: Option<Seen>,
+    /// The largest size that one claims and does not show.
+    pub(crate) claimed: u64,
+    /// What there is to complain about.
+    pub(crate) complaints: Vec<String>,
+}
+
 /// All couriers.
 pub(crate) struct Couriers {
     each: Vec<Courier>,
@@ -270,42 +283,41 @@ impl Couriers {
         }
     }
 
-    /// Asks every witness how far it has seen the log. Those that do not answer, and the newest tree that one of the others
-    /// can show; what one only claims is a complaint.
-    pub(crate) fn ask_how_far(&mut self, log: &Log) -> (Vec<VerifierKey>, Option<Seen>, Vec<String>) {
+    /// Asks every witness how far it has seen the log.
+    pub(crate) fn ask_how_far(&mut self, log: &Log) -> FarSeen {
         let (vkey, empty) = (log.vkey(), log.sign_empty());
         let probe = Submission { old: 0, proof: Vec::new(), note: empty }.encode();
         let told: Vec<HowFar> = std::thread::scope(|scope| {
-            let asked: Vec<_> = self
-                .each
-                .iter()
-                .map(|courier| scope.spawn(|| how_far(&courier.witness, &vkey, &probe)))
-                .collect();
+            let (vkey, probe) = (&vkey, &probe);
+            let ask = |witness: &OutsideWitness| how_far(witness, vkey, probe);
+            let witnesses = self.each.iter().map(|courier| courier.witness.clone());
+            let asked: Vec<_> = witnesses.map(|witness| scope.spawn(move || ask(&witness))).collect();
             let lost = |_| HowFar::Silent("its courier was lost".into());
             asked.into_iter().map(|asked| asked.join().unwrap_or_else(lost)).collect()
         });
-        let (mut silent, mut newest, mut complaints) = (Vec::new(), None::<Seen>, Vec::new());
+        let mut far = FarSeen::default();
         for (courier, told) in self.each.iter_mut().zip(told) {
             let name = &courier.witness.vkey.name;
             match told {
                 HowFar::Shown(seen, note) => {
                     courier.size = seen.size;
                     courier.shown = Some(note);
-                    newest = Some(newest.filter(|newest| newest.size >= seen.size).unwrap_or(seen));
+                    far.newest = Some(far.newest.filter(|newest| newest.size >= seen.size).unwrap_or(seen));
                 }
                 HowFar::Nothing => courier.size = 0,
                 HowFar::Claimed(size) => {
                     courier.size = size;
-                    complaints
-                        .push(format!("{name} says that it has seen {size} leaves, and shows no checkpoint"));
+                    far.claimed = far.claimed.max(size);
+                    let text = format!("{name} says that it has seen {size} leaves, and shows no checkpoint");
+                    far.complaints.push(text);
                 }
                 HowFar::Silent(why) => {
-                    complaints.push(format!("{name} does not say how far it has seen the log: {why}"));
-                    silent.push(courier.witness.vkey.clone());
+                    far.complaints.push(format!("{name} does not say how far it has seen the log: {why}"));
+                    far.silent.push(courier.witness.vkey.clone());
                 }
             }
         }
-        (silent, newest, complaints)
+        far
     }
 
     /// The lines that they showed at the start for this very checkpoint: when they first saw it.

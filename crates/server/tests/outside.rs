@@ -178,6 +178,37 @@ fn of_four_witnesses_one_may_be_away_and_two_may_not() {
 }
 
 #[test]
+fn what_a_silent_witness_may_have_seen_is_not_taken_back() {
+    let mut all = deploy(4);
+    all.stage.issue("8613800138000", 1);
+    (1..4).for_each(|n| all.witnesses[n].stop());
+    assert!(all.stage.try_issue("8613900139000", 41).is_err(), "one witness is no quorum");
+    assert_eq!(all.size_at(0), 2, "but it has cosigned the leaf");
+    let log = all.log.clone();
+    all.witnesses[0].stop();
+    (1..4).for_each(|n| all.witnesses[n].start(vec![log.clone()]));
+    start(&mut all.stage, &all.witnesses).unwrap();
+    let number = "8613900139000".parse().unwrap();
+    assert!(all.stage.node().pin(&number).is_ok(), "the leaf stayed, and is followed");
+    // Had it been taken back, the log would now sign a second tree of two leaves, and this witness would go on from nothing.
+    all.witnesses[0].start(vec![log]);
+    start(&mut all.stage, &all.witnesses).unwrap();
+    all.stage.issue("8613700137000", 81);
+    all.pass(60);
+    all.pass(60);
+    assert_eq!(all.size_at(0), 3);
+}
+
+#[test]
+fn a_start_without_enough_witnesses_opens_no_door() {
+    let mut all = deploy(3);
+    all.stage.issue("8613800138000", 1);
+    all.witnesses.iter_mut().for_each(Witness::stop);
+    let refused = start(&mut all.stage, &all.witnesses).unwrap_err();
+    assert!(refused.to_string().contains("nobody is served"), "{refused}");
+}
+
+#[test]
 fn a_node_put_back_with_all_its_files_serves_nobody_because_the_witnesses_remember() {
     let mut all = deploy(3);
     let mut owner = all.stage.issue("8613800138000", 1);

@@ -2,6 +2,7 @@
 //! round and taken in the next, so that no phone waits for a witness.
 
 use super::Node;
+use crate::outside::FarSeen;
 use deed::log::note::SignedNote;
 use operator::Refusal;
 use operator::witness::Seen;
@@ -15,6 +16,15 @@ const GIVEN_UP: Duration = Duration::from_secs(15);
 const START: Duration = Duration::from_secs(30);
 /// Between two attempts of that.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// What witnesses elsewhere have seen of the log.
+pub(super) struct Elsewhere {
+    /// The newest tree that one of them shows.
+    pub(super) shown: Option<Seen>,
+    /// How many leaves one of them may have seen beyond that. What one may have seen is not taken back: the log has signed
+    /// it, and would sign another tree in its place.
+    pub(super) at_most: u64,
+}
 
 /// A checkpoint on its way.
 pub(super) struct OnItsWay {
@@ -78,13 +88,13 @@ impl Node {
 
     /// The newest tree that any witness elsewhere shows. Those that do not answer must not be enough for a quorum by
     /// themselves: they might have seen a newer one, in which a number has moved.
-    pub(super) fn seen_outside(&mut self) -> Result<Option<Seen>, Refusal> {
+    pub(super) fn seen_elsewhere(&mut self) -> Result<Elsewhere, Refusal> {
         if self.outside.is_empty() {
-            return Ok(None);
+            return Ok(Elsewhere { shown: None, at_most: 0 });
         }
         let began = Instant::now();
         loop {
-            let (silent, newest, complaints) = self.outside.ask_how_far(&self.log);
+            let FarSeen { silent, newest, claimed, complaints } = self.outside.ask_how_far(&self.log);
             let policy = self.pins.manifests().newest().map(|(_, policy)| policy.clone());
             let doubtful = policy.is_none_or(|policy| policy.are_enough(|w| silent.contains(w)));
             if doubtful && began.elapsed() < START {
@@ -106,7 +116,8 @@ impl Node {
             for complaint in complaints {
                 self.alarm("witness", &complaint);
             }
-            return Ok(newest);
+            let at_most = if silent.is_empty() { claimed } else { u64::MAX };
+            return Ok(Elsewhere { shown: newest, at_most });
         }
     }
 }

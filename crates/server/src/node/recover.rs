@@ -1,6 +1,7 @@
 //! Starting: nothing is served before the pins are known to be as new as the witnesses' log.
 
 use super::Node;
+use super::outside::Elsewhere;
 use deed::defence::{Defence, stands};
 use deed::log::proof::TlogProof;
 use operator::Refusal;
@@ -15,12 +16,13 @@ const LOOK_AHEAD: u64 = 64;
 impl Node {
     pub(super) fn recover(&mut self) -> Result<(), Refusal> {
         let loaded = self.load_pins()?;
-        let outside = self.seen_outside()?;
+        let Elsewhere { shown, at_most } = self.seen_elsewhere()?;
         let here = self.witnesses.iter().map(|(w, _)| w.seen());
-        let newest = here.chain(outside).max_by_key(|s| s.size);
+        let newest = here.chain(shown).max_by_key(|s| s.size);
         let newest = newest.unwrap_or(Seen::nothing());
-        let forgot = self.pins.followed().is_some_and(|f| f.size > newest.size);
-        self.read_log(newest.size, forgot);
+        let size = newest.size.max(at_most);
+        let forgot = self.pins.followed().is_some_and(|f| f.size > size);
+        self.read_log(size, forgot);
         if forgot {
             self.alarm(
                 "witness",

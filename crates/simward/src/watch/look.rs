@@ -368,3 +368,75 @@ fn show(source: &dyn Source, finding: Finding, note: &SignedNote, new: &Checkpoi
     }
     finding.with_note("checkpoint.txt", note)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deed::log::note::{TYPE_ED25519, VerifierKey};
+    use keys::sign::Ed25519Key;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+    use std::cell::RefCell;
+
+    /// Answers everything but the checkpoint with noise, of a length that sometimes fits.
+    struct Noise {
+        rng: RefCell<ChaCha20Rng>,
+        checkpoint: Option<Vec<u8>>,
+    }
+
+    impl Source for Noise {
+        fn get(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
+            if let (Some(note), "checkpoint") = (&self.checkpoint, path) {
+                return Ok(Some(note.clone()));
+            }
+            let mut rng = self.rng.borrow_mut();
+            let lengths = [0, 1, 31, 32, 67, 96, 200, 3 * 32, 3 * 67, 8_192];
+            let mut bytes = vec![0; lengths[rng.next_u32() as usize % lengths.len()]];
+            rng.fill_bytes(&mut bytes);
+            for entry in bytes.chunks_mut(67).filter(|_| rng.next_u32() % 4 > 0) {
+                entry.iter_mut().zip([0, 65, 1]).for_each(|(to, from)| *to = from);
+            }
+            Ok((rng.next_u32() % 8 > 0).then_some(bytes))
+        }
+    }
+
+    #[test]
+    fn whatever_a_log_answers_is_no_panic_and_never_counted_as_seen() {
+        let key = Ed25519Key::from_seed(&Secret::new([1; 32]));
+        let log = VerifierKey { name: "log.test".into(), kind: TYPE_ED25519, key: key.public() };
+        let witness = Ed25519Key::from_seed(&Secret::new([2; 32]));
+        let vkey = VerifierKey { name: "w".into(), kind: 4, key: witness.public() };
+        let policy = format!("log {log}\nwitness W {vkey}\nquorum W\n");
+        let deed = Deed { number: None, watch_key: Secret::new([3; 32]), receipt: None };
+        let watcher = Watcher {
+            policy: Policy::parse(policy.as_bytes()).unwrap(),
+            deed: Some(deed),
+            all: true,
+            stale_after: u64::MAX,
+        };
+        let (mut looked, mut alarmed) = (0, 0);
+        for seed in 0..2_000 {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            let checkpoint = (seed % 5 > 0).then(|| {
+                let size = u64::from(rng.next_u32())
+                    % [4, 4, 300, 70_000, u64::from(u32::MAX)][seed as usize % 5]
+                    + 1;
+                let checkpoint = Checkpoint { origin: "log.test".into(), size, root: [9; 32] };
+                let mut note = checkpoint.sign("log.test", &key);
+                note.signatures.push(deed::log::note::cosign(&note.text, "w", &witness, 1_800_000_000));
+                note.encode()
+            });
+            let mut memory = Memory::open(None, String::new(), true).unwrap();
+            let mut kept = Kept::default();
+            (0..seed % 6).for_each(|n| kept.edge.push([n as u8; 32]));
+            memory.advance(kept.clone(), &[]).unwrap();
+            let source = Noise { rng: RefCell::new(rng), checkpoint };
+            if let Ok(round) = watcher.look(&source, &memory, 1_800_000_000) {
+                assert_eq!(round.kept.edge, kept.edge, "{seed}: noise was followed");
+                looked += 1;
+                alarmed += usize::from(!round.findings.is_empty());
+            }
+        }
+        assert!(looked > 50 && alarmed == looked, "{looked} looks, {alarmed} alarms");
+    }
+}
