@@ -393,10 +393,10 @@ mod tests {
             let lengths = [0, 1, 31, 32, 67, 96, 200, 3 * 32, 3 * 67, 8_192];
             let mut bytes = vec![0; lengths[rng.next_u32() as usize % lengths.len()]];
             rng.fill_bytes(&mut bytes);
-            for entry in bytes.chunks_mut(67).filter(|_| rng.next_u32() % 4 > 0) {
+            for entry in bytes.chunks_mut(67).filter(|_| !rng.next_u32().is_multiple_of(4)) {
                 entry.iter_mut().zip([0, 65, 1]).for_each(|(to, from)| *to = from);
             }
-            Ok((rng.next_u32() % 8 > 0).then_some(bytes))
+            Ok((!rng.next_u32().is_multiple_of(8)).then_some(bytes))
         }
     }
 
@@ -415,7 +415,7 @@ mod tests {
             stale_after: u64::MAX,
         };
         let (mut looked, mut alarmed) = (0, 0);
-        for seed in 0..2_000 {
+        for seed in 0..400 {
             let mut rng = ChaCha20Rng::seed_from_u64(seed);
             let checkpoint = (seed % 5 > 0).then(|| {
                 let size = u64::from(rng.next_u32())
@@ -437,6 +437,6 @@ mod tests {
                 alarmed += usize::from(!round.findings.is_empty());
             }
         }
-        assert!(looked > 50 && alarmed == looked, "{looked} looks, {alarmed} alarms");
+        assert!(looked > 10 && alarmed == looked, "{looked} looks, {alarmed} alarms");
     }
 }
