@@ -19,7 +19,9 @@ pub mod ota;
 pub mod password;
 pub mod pins;
 pub mod presence;
+pub mod risk;
 pub mod store;
+pub mod timeline;
 pub mod witness;
 
 mod refusal;

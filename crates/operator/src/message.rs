@@ -1,6 +1,7 @@
 //! Short messages to a number: to whose card they go, and when they wait. Decided from pins and from nothing else.
 
 use crate::pins::{Pins, Served};
+use crate::risk::Hold;
 use deed::state::bit;
 use serde::{Deserialize, Serialize};
 use wire::sms::{Address, Deliver, Timestamp, UserData};
@@ -65,6 +66,19 @@ pub enum Route {
     Held,
     /// No such number, or this node does not know whether its pins are the newest.
     Nowhere,
+}
+
+impl Route {
+    /// The same for a code, with a hold for caution's sake: what waits, waits longer or as long, and what goes may wait.
+    #[must_use]
+    pub fn later(self, hold: Option<Hold>, now: UnixTime) -> Self {
+        let Some(hold) = hold.filter(|hold| hold.until() > now) else { return self };
+        match self {
+            Self::Card(_) => Self::HeldUntil(hold.until()),
+            Self::HeldUntil(until) => Self::HeldUntil(until.max(hold.until())),
+            Self::Held | Self::Nowhere => self,
+        }
+    }
 }
 
 /// Where a message to `number` goes at `now`.

@@ -2,7 +2,8 @@
 
 use crate::alarm::tail;
 use crate::store::AlarmRow;
-use serde::{Deserialize, Serialize};
+use crate::timeline::{Actor, Entry, Happened};
+use serde::Deserialize;
 use wire::{Imei, Imsi, Msisdn, Plmn, UnixTime};
 
 /// How long nobody's journey from one country into another takes less than, in seconds.
@@ -23,8 +24,41 @@ pub struct Seen {
     pub at: UnixTime,
 }
 
-/// What became of a card that came to the network, as its owner reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a card that came was not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Away {
+    /// The operator refused it: a short name.
+    Refused(String),
+    /// It answered as another key does.
+    WrongResponse,
+    /// It did not answer, and this is what it said instead.
+    Unable(u16),
+}
+
+/// "Authentication error, incorrect MAC" (TS 31.102 §7.1.2.1).
+const INCORRECT_MAC: u16 = 0x9862;
+
+impl Away {
+    /// What that is in the timeline.
+    pub fn entry(&self, seen: &Seen) -> Entry {
+        let Seen { imsi, imei, plmn, area, .. } = *seen;
+        match self {
+            Self::Refused(why) => {
+                let (why, area) = (why.clone(), u64::from(area));
+                Entry::new(Actor::Network, Happened::TurnedAway { why, imsi, imei, plmn, area })
+            }
+            Self::WrongResponse => Entry::new(Actor::Card, Happened::WrongResponse { imsi, imei, plmn }),
+            Self::Unable(INCORRECT_MAC) => Entry::new(Actor::Card, Happened::MacFailure { imsi, imei, plmn }),
+            Self::Unable(status) => {
+                let status = u64::from(*status);
+                Entry::new(Actor::Card, Happened::CardRefused { status, imsi, imei })
+            }
+        }
+    }
+}
+
+/// What became of a card that came to the network, as it was written before the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Visit {
     /// `attached`, or why not.
     pub outcome: String,
@@ -36,30 +70,6 @@ pub struct Visit {
     pub plmn: String,
     /// The tracking area.
     pub area: u16,
-}
-
-impl Visit {
-    /// Of a card that came, with what became of it.
-    pub fn of(seen: &Seen, outcome: &str) -> Self {
-        Self {
-            outcome: outcome.into(),
-            imsi: seen.imsi.to_string(),
-            imei: seen.imei.to_string(),
-            plmn: seen.plmn.to_string(),
-            area: seen.area,
-        }
-    }
-
-    /// As it was seen; `None` if somebody else wrote it.
-    pub fn seen(&self, at: UnixTime) -> Option<Seen> {
-        Some(Seen {
-            imsi: self.imsi.parse().ok()?,
-            imei: self.imei.parse().ok()?,
-            plmn: self.plmn.parse().ok()?,
-            area: self.area,
-            at,
-        })
-    }
 }
 
 /// What about a card's coming is an alarm. `here` says that the phone which came before is still being served.

@@ -123,6 +123,39 @@ pub enum Stream {
     Message = 3,
     /// An alarm that its owner should see.
     Alarm = 4,
+    /// The deed, what its owner was told, orders to its card.
+    Deed = 5,
+    /// What became of codes: never what they say.
+    Code = 6,
+    /// What a card said of itself.
+    Card = 7,
+    /// What rules on trial would have done; no part of the timeline.
+    Trial = 8,
+}
+
+/// Which records of a number are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Only those with a greater name than this.
+    pub after: u64,
+    /// Only those with a smaller name.
+    pub before: u64,
+    /// Not written before.
+    pub from: UnixTime,
+    /// Not written after.
+    pub until: UnixTime,
+    /// The oldest first; otherwise the newest.
+    pub oldest_first: bool,
+    /// At most so many.
+    pub most: usize,
+}
+
+impl Span {
+    /// So many of the newest.
+    pub const fn newest(most: usize) -> Self {
+        let (from, until) = (UnixTime(0), UnixTime(u64::MAX));
+        Self { after: 0, before: u64::MAX, from, until, oldest_first: false, most }
+    }
 }
 
 /// Something that happened about a number, sealed by whoever wrote it.
@@ -242,6 +275,17 @@ pub trait Store: Send {
         stream: Stream,
         number: &Msisdn,
         most: usize,
+    ) -> Result<Vec<(u64, RecordRow)>, Broken> {
+        let mut newest = self.records_within(stream, number, &Span::newest(most))?;
+        newest.reverse();
+        Ok(newest)
+    }
+    /// A number's records of one kind within a span, in its order, each with its name.
+    fn records_within(
+        &mut self,
+        stream: Stream,
+        number: &Msisdn,
+        span: &Span,
     ) -> Result<Vec<(u64, RecordRow)>, Broken>;
     /// All alarms, oldest first.
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken>;

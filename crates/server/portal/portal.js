@@ -93,7 +93,7 @@ const tellTimes = () => {
 };
 
 const watch = () => {
-  const status = document.getElementById("status");
+  const status = document.querySelector("[data-live]");
   if (!status) return;
   const look = async () => {
     const response = await fetch(status.dataset.part);

@@ -205,7 +205,8 @@ struct DateBody {
     phone_number: Option<String>,
 }
 
-fn date(at: wire::UnixTime) -> String {
+/// A time as machines read it.
+pub(crate) fn date(at: wire::UnixTime) -> String {
     let seconds = i64::try_from(at.0).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default()
 }

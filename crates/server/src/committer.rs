@@ -91,6 +91,7 @@ fn run(mut node: Node, receiver: &mpsc::Receiver<Ask>) {
                 }
                 Ask::Stop => {
                     answer(&mut node, &mut commands, &mut replies);
+                    node.write_jotted();
                     return;
                 }
             }

@@ -9,14 +9,20 @@
 //! | anybody | read the log ([`crate::log_door`]) |
 //! | whoever has a number's watch key | read that number (the token is derived from the key) |
 
+pub mod risk;
+mod timeline;
+
+pub use self::timeline::moment;
+pub(crate) use self::timeline::{LineView, TimelineQuery, actors, table};
+
 use crate::bank::PostedView;
 use crate::committer::Handle;
 use crate::deployment::encode_manifests;
 use crate::node::{Invited, Receipt, Stated};
 use crate::view::{
-    ChangedView, CodeView, DrawBody, DrawnView, ErrorView, HappenedView, InvitationView, InviteBody,
-    ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView,
-    StatementBody, TipBody, TipView, UpdateBody, WITNESSED_CAVEAT,
+    ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, ManifestView,
+    MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView, StatementBody,
+    TipBody, TipView, UpdateBody, WITNESSED_CAVEAT,
 };
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -48,14 +54,22 @@ struct Door {
     node: Handle,
     desk: Secret<[u8; 64]>,
     bureau: Secret<[u8; 64]>,
+    /// Places for those who listen to a timeline.
+    open: Arc<tokio::sync::Semaphore>,
 }
 
 type Shared = State<Arc<Door>>;
 
 /// The routes. Tokens are 64 hexadecimal digits.
 pub fn router(node: Handle, desk_token: &str, bureau_token: &str, bank_token: &str) -> Router {
-    let door = Arc::new(Door { node: node.clone(), desk: token(desk_token), bureau: token(bureau_token) });
+    let door = Arc::new(Door {
+        node: node.clone(),
+        desk: token(desk_token),
+        bureau: token(bureau_token),
+        open: timeline::places(),
+    });
     owners()
+        .merge(risk::routes())
         .route("/v1/cards", post(draw))
         .route("/v1/numbers", post(issue))
         .route("/v1/numbers/{number}/requests", post(request))
@@ -78,6 +92,7 @@ pub fn owners_router(node: Handle) -> Router {
         node,
         desk: nobody(),
         bureau: nobody(),
+        open: timeline::places(),
     }))
 }
 
@@ -90,10 +105,14 @@ fn owners() -> Router<Arc<Door>> {
         .route("/v1/numbers/{number}/history", get(history))
         .route("/v1/numbers/{number}/notices", get(notices))
         .route("/v1/numbers/{number}/portal", post(invite_to_portal))
-        .route("/v1/numbers/{number}/log", get(happened))
+        .route("/v1/numbers/{number}/log", get(timeline::happened))
+        .route("/v1/numbers/{number}/timeline", get(timeline::page))
+        .route("/v1/numbers/{number}/timeline.csv", get(timeline::as_csv))
+        .route("/v1/numbers/{number}/timeline/live", get(timeline::live))
         .route("/v1/invitations/{code}", get(invitation).post(accept_invitation))
         .route("/v1/objections", post(objection))
         .route("/v1/tips", post(tip))
+        .merge(risk::owners())
 }
 
 /// A bearer token, as it is compared: in the same time whatever it is.
@@ -491,20 +510,18 @@ async fn notices(
 ) -> Result<Json<Vec<MessageView>>, Failure> {
     let number: Msisdn = path(&number)?;
     door.reader(&headers, number).await?;
-    let rows = door.node.run(move |node| node.notices(&number)).await?;
+    let owner = token(bearer(&headers)) != door.desk;
+    let rows = door.node.run(move |node| {
+        let rows = node.notices(&number)?;
+        if owner {
+            // Whoever has the watch key has been told; the notices are shown whatever becomes of this.
+            node.notices_seen(&number, rows.len() as u64).unwrap_or_else(|e| tracing::error!(%e, "notices"));
+        }
+        Ok(rows)
+    });
+    let rows = rows.await?;
     let view = |row: operator::store::NoticeRow| MessageView { at: row.at.0, code: row.code, text: row.text };
     Ok(Json(rows.into_iter().map(view).collect()))
-}
-
-/// What happened about a number, oldest first.
-async fn happened(
-    State(door): Shared,
-    Path(number): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<Vec<HappenedView>>, Failure> {
-    let number: Msisdn = path(&number)?;
-    door.watcher(&headers, number).await?;
-    Ok(Json(door.node.run(move |node| crate::portal::happened(node, &number)).await?))
 }
 
 async fn alarms(State(door): Shared, headers: HeaderMap) -> Result<Json<Vec<MessageView>>, Failure> {

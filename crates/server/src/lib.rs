@@ -15,6 +15,7 @@ pub mod node;
 pub mod outside;
 pub mod portal;
 pub mod radio;
+pub mod stored;
 pub mod view;
 pub mod witness;
 

@@ -6,7 +6,7 @@
 use crate::committer::Handle;
 use operator::Refusal;
 use operator::auc::{Command, Reply};
-use operator::presence::Seen;
+use operator::presence::{Away, Seen};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -126,9 +126,9 @@ async fn phone(stream: UnixStream, handle: &Handle) -> io::Result<()> {
     };
     let at = handle.run_in_turn(|node| Ok(node.now())).await.map_err(io::Error::other)?;
     let seen = Seen { imsi, imei, plmn, area, at };
-    if let Err((code, why)) = authenticate(&mut from, &mut to, handle, imsi).await? {
+    if let Err((away, why)) = authenticate(&mut from, &mut to, handle, imsi).await? {
         let turned_away = seen.clone();
-        let _ = handle.run_in_turn(move |node| node.turned_away(&turned_away, &code)).await;
+        let _ = handle.run_in_turn(move |node| node.turned_away(&turned_away, &away)).await;
         return send(&mut to, &Downlink::Reject(why)).await;
     }
     let (link, mut outgoing) = mpsc::channel(QUEUE);
@@ -167,8 +167,8 @@ async fn phone(stream: UnixStream, handle: &Handle) -> io::Result<()> {
     outcome
 }
 
-/// Why a card is turned away: a short name, and words.
-type TurnedAway = (String, String);
+/// Why a card is turned away, and in words.
+type TurnedAway = (Away, String);
 
 /// AKA as a serving network does it (TS 33.102 §6.3); a card that is ahead is given one more try.
 async fn authenticate(
@@ -177,11 +177,11 @@ async fn authenticate(
     handle: &Handle,
     imsi: Imsi,
 ) -> io::Result<Result<(), TurnedAway>> {
-    let away = |refusal: Refusal| (refusal.code().to_string(), refusal.to_string());
+    let away = |refusal: Refusal| (Away::Refused(refusal.code().into()), refusal.to_string());
     for _ in 0..2 {
         let vector: Box<Quintuplet> = match handle.authenticate(Command::Umts { imsi }).await {
             Ok(Reply::Umts(vector)) => vector,
-            Ok(_) => return Ok(Err(("broken".into(), "no vector".into()))),
+            Ok(_) => return Ok(Err((Away::Refused("broken".into()), "no vector".into()))),
             Err(refusal) => return Ok(Err(away(refusal))),
         };
         send(to, &Downlink::Challenge { rand: vector.rand, autn: vector.autn }).await?;
@@ -189,7 +189,7 @@ async fn authenticate(
             Uplink::Response(res) if keys::secret::same(&res, &vector.res) => return Ok(Ok(())),
             Uplink::Response(_) => {
                 return Ok(Err((
-                    "wrong-response".into(),
+                    Away::WrongResponse,
                     "the card's answer is wrong: it has another key".into(),
                 )));
             }
@@ -200,12 +200,12 @@ async fn authenticate(
                 }
             }
             Uplink::Unable(status) => {
-                return Ok(Err(("card".into(), format!("the card gives no answer: {status:04x}"))));
+                return Ok(Err((Away::Unable(status), format!("the card gives no answer: {status:04x}"))));
             }
             _ => return Err(malformed(Malformed::new("radio frame", "out of place"))),
         }
     }
-    Ok(Err(("sqn".into(), "the card's sequence number does not come to rest".into())))
+    Ok(Err((Away::Refused("sqn".into()), "the card's sequence number does not come to rest".into())))
 }
 
 /// What a phone that is served says of short messages.

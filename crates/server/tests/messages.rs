@@ -10,9 +10,9 @@ use deed::signer::SignStatement;
 use deed::state::bit;
 use keys::Secret;
 use operator::message::Queued;
-use operator::presence::{Seen, Visit};
-use operator::store::Stream;
-use server::node::{Invited, Posted};
+use operator::presence::{Away, Seen};
+use operator::timeline::{Filter, Kind};
+use server::node::{Invited, Page, Posted};
 use tokio::sync::mpsc::{Receiver, channel};
 use wire::radio::Downlink;
 use wire::sms::{Address, Deliver, Relay, Submit, UserData};
@@ -180,12 +180,13 @@ fn strangers_fill_no_record_by_being_turned_away() {
     let seen =
         |imsi| Seen { imsi, imei: PHONE.parse().unwrap(), plmn: "46000".parse().unwrap(), area: 1, at };
     for _ in 0..200 {
-        stage.node().turned_away(&seen(owner.imsi), "card").unwrap();
-        stage.node().turned_away(&seen("001010000000001".parse().unwrap()), "unknown").unwrap();
+        stage.node().turned_away(&seen(owner.imsi), &Away::Unable(0x6982)).unwrap();
+        let stranger = seen("001010000000001".parse().unwrap());
+        stage.node().turned_away(&stranger, &Away::Refused("unknown".into())).unwrap();
     }
-    let kept: Vec<(u64, wire::UnixTime, Visit)> =
-        stage.node().records(Stream::Network, &owner.number, 1_000).unwrap();
-    assert_eq!(kept.len(), 60);
+    let filter = Filter { kinds: vec![Kind::CardRefused], ..Filter::default() };
+    let page = Page { after: None, oldest_first: false, most: 1_000 };
+    assert_eq!(stage.node().timeline(&owner.number, &filter, page).unwrap().lines.len(), 60);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use common::*;
 use deed::event::Body;
 use deed::signer::SignStatement;
 use operator::store::{
-    AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, RecordRow, Row, Store,
-    Stream,
+    AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, RecordRow, Row, Span,
+    Store, Stream,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -63,14 +63,14 @@ impl Store for Dies {
         self.read()?;
         self.inner.notices(number)
     }
-    fn records(
+    fn records_within(
         &mut self,
         stream: Stream,
         number: &Msisdn,
-        most: usize,
+        span: &Span,
     ) -> Result<Vec<(u64, RecordRow)>, Broken> {
         self.read()?;
-        self.inner.records(stream, number, most)
+        self.inner.records_within(stream, number, span)
     }
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {
         self.read()?;

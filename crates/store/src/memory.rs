@@ -3,7 +3,7 @@
 use deed::Digest;
 use operator::store::{
     ALARM_AGAIN, AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, RecordRow,
-    Row, Store, Stream, Write,
+    Row, Span, Store, Stream, Write,
 };
 use std::collections::BTreeMap;
 use wire::{Imsi, Msisdn};
@@ -137,16 +137,25 @@ impl Store for Memory {
         Ok(self.notices.iter().filter(|n| n.number == *number).cloned().collect())
     }
 
-    fn records(
+    fn records_within(
         &mut self,
         stream: Stream,
         number: &Msisdn,
-        most: usize,
+        span: &Span,
     ) -> Result<Vec<(u64, RecordRow)>, Broken> {
-        let about = self.records.iter().filter(|(_, r)| r.stream == stream && r.number == *number);
-        let mut newest: Vec<_> = about.rev().take(most).map(|(id, r)| (*id, r.clone())).collect();
-        newest.reverse();
-        Ok(newest)
+        let within = |(id, row): &(&u64, &RecordRow)| {
+            **id > span.after
+                && **id < span.before
+                && row.stream == stream
+                && row.number == *number
+                && row.at >= span.from
+                && row.at <= span.until
+        };
+        let found = self.records.iter().filter(within).map(|(id, row)| (*id, row.clone()));
+        Ok(match span.oldest_first {
+            true => found.take(span.most).collect(),
+            false => found.rev().take(span.most).collect(),
+        })
     }
 
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {

@@ -5,10 +5,10 @@ use deed::Digest;
 use deed::log::Leaf;
 use operator::store::{
     ALARM_AGAIN, AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome,
-    RecordRow, Row, Store, Stream, Write,
+    RecordRow, Row, Span, Store, Stream, Write,
 };
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -100,6 +100,23 @@ impl Sqlite {
                     path.display()
                 )));
             }
+        }
+        Ok(Self { connection })
+    }
+
+    /// Opens a file that another process writes, to read: nothing in it changes.
+    pub fn open_to_read(path: &Path) -> Result<Self, Broken> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(broken)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(broken)?;
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(broken)?;
+        if version != VERSION {
+            return Err(Broken(format!(
+                "{} is of version {version}, this program's is {VERSION}; let the node open it first",
+                path.display()
+            )));
         }
         Ok(Self { connection })
     }
@@ -347,26 +364,40 @@ impl Store for Sqlite {
         readable(rows)
     }
 
-    fn records(
+    fn records_within(
         &mut self,
         stream: Stream,
         number: &Msisdn,
-        most: usize,
+        span: &Span,
     ) -> Result<Vec<(u64, RecordRow)>, Broken> {
-        let sql =
-            "SELECT id, at, bytes FROM records WHERE stream = ?1 AND number = ?2 ORDER BY id DESC LIMIT ?3";
-        let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
+        const OLDEST: &str = "SELECT id, at, bytes FROM records WHERE stream = ?1 AND number = ?2
+            AND id > ?3 AND id < ?4 AND at BETWEEN ?5 AND ?6 ORDER BY id LIMIT ?7";
+        const NEWEST: &str = "SELECT id, at, bytes FROM records WHERE stream = ?1 AND number = ?2
+            AND id > ?3 AND id < ?4 AND at BETWEEN ?5 AND ?6 ORDER BY id DESC LIMIT ?7";
+        // SQLite's integers end at 2^63: what lies beyond lies beyond every row.
+        let most = |n: u64| n.min(i64::MAX as u64);
+        let mut statement = self
+            .connection
+            .prepare_cached(if span.oldest_first { OLDEST } else { NEWEST })
+            .map_err(broken)?;
+        let wanted = params![
+            stream as u8,
+            number.as_str(),
+            most(span.after),
+            most(span.before),
+            most(span.from.0),
+            most(span.until.0),
+            most(span.most as u64)
+        ];
         let rows = statement
-            .query_map(params![stream as u8, number.as_str(), most as u64], |r| {
+            .query_map(wanted, |r| {
                 let (id, at, bytes) = (r.get(0), r.get(1), r.get(2));
                 Ok(id.and_then(|id: u64| {
                     Ok((id, RecordRow { stream, number: *number, at: UnixTime(at?), bytes: bytes? }))
                 }))
             })
             .map_err(broken)?;
-        let mut newest = readable(rows)?;
-        newest.reverse();
-        Ok(newest)
+        readable(rows)
     }
 
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {

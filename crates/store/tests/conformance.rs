@@ -3,7 +3,8 @@
 
 use deed::log::Leaf;
 use operator::store::{
-    AlarmRow, CardRow, Changes, Key, NoticeRow, NumberRow, Outcome, RecordRow, Row, Store, Stream, Write,
+    AlarmRow, CardRow, Changes, Key, NoticeRow, NumberRow, Outcome, RecordRow, Row, Span, Store, Stream,
+    Write,
 };
 use proptest::prelude::*;
 use store::{Memory, Sqlite};
@@ -74,6 +75,22 @@ fn writes() -> impl Strategy<Value = Write> {
     ]
 }
 
+/// Spans that end and begin everywhere: between rows, at them, and beyond what an engine can count.
+fn spans() -> Vec<Span> {
+    let all = Span::newest(100);
+    vec![
+        all,
+        Span { most: 0, ..all },
+        Span { oldest_first: true, most: 2, ..all },
+        Span { after: 1, before: 4, oldest_first: true, ..all },
+        Span { after: u64::MAX, ..all },
+        Span { after: 2, most: 1, ..all },
+        Span { from: UnixTime(60), until: UnixTime(180), ..all },
+        Span { from: UnixTime(u64::MAX), ..all },
+        Span { from: UnixTime(90), until: UnixTime(90), oldest_first: true, ..all },
+    ]
+}
+
 type Everything = (Vec<Option<Row>>, Vec<Vec<String>>);
 
 /// All that can be asked of a store.
@@ -102,6 +119,10 @@ fn everything(store: &mut dyn Store) -> Everything {
         lists.push(store.notices(&number(n)).unwrap().iter().map(|x| debug(x)).collect());
         for (stream, most) in [(Stream::SignIn, 2), (Stream::Message, 100)] {
             lists.push(store.records(stream, &number(n), most).unwrap().iter().map(|x| debug(x)).collect());
+        }
+        for span in spans() {
+            let within = store.records_within(Stream::SignIn, &number(n), &span).unwrap();
+            lists.push(within.iter().map(|x| debug(x)).collect());
         }
     }
     (rows, lists)

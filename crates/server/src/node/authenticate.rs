@@ -1,10 +1,12 @@
 //! The hot path: many authentications, one durable write.
 
 use super::Node;
+use super::heard::Heard;
 use operator::Refusal;
 use operator::auc::{self, Command, Facts, Reply};
 use operator::pins::Served;
 use operator::store::Changes;
+use operator::timeline::{Actor, Entry, Happened};
 use wire::{Imsi, UnixTime};
 
 /// The answer to one authentication command.
@@ -36,7 +38,9 @@ impl Node {
         let (mut answers, mut changes) = (Vec::new(), Vec::new());
         for (command, admitted) in commands.iter().zip(admitted) {
             let seq = if admitted { firsts.next().flatten() } else { None };
-            answers.push(self.decide(command, admitted, seq, &mut changes));
+            let answer = self.decide(command, admitted, seq, &mut changes);
+            self.note_resync(command, &answer, now);
+            answers.push(answer);
         }
         if changes.is_empty() {
             return answers;
@@ -45,6 +49,24 @@ impl Node {
             Ok(_) => answers,
             Err(broken) => commands.iter().map(|_| Err(broken.clone().into())).collect(),
         }
+    }
+
+    /// A resynchronisation is news for its owner. It is written down afterwards: no call waits for the database.
+    fn note_resync(&mut self, command: &Command, answer: &Authenticated, now: UnixTime) {
+        let Command::Resync { imsi, .. } = command else { return };
+        let Some(number) = self.pins.number_knowing(imsi) else { return };
+        let what = match answer {
+            Ok(_) => Happened::Resynced { imsi: *imsi },
+            Err(refusal) => {
+                // Whoever reaches the gateway can send these; that must not fill the record.
+                if self.heard.too_often(&number, &Heard::RESYNCS, now) {
+                    return;
+                }
+                self.heard.count(&number, &Heard::RESYNCS, now);
+                Happened::ResyncRefused { imsi: *imsi, why: refusal.code().into() }
+            }
+        };
+        self.jot(number, Entry::new(Actor::Card, what));
     }
 
     /// Whether a command is a served card's and not one too many; it is counted then.

@@ -10,6 +10,7 @@ use deed::{Digest, Reason};
 use operator::Refusal;
 use operator::consent::{self, Command, Facts, Reply};
 use operator::store::{Changes, LeafRow, Outcome, Write};
+use operator::timeline::{Actor, Entry, Happened};
 use wire::Msisdn;
 
 /// How often a decision is made again when somebody else was first.
@@ -46,11 +47,21 @@ impl Node {
 
     /// A desk asks for a change.
     pub fn request(&mut self, number: &Msisdn, intent: Intent) -> Result<Reply, Refusal> {
+        self.request_by(number, intent, Actor::Desk)
+    }
+
+    /// The same for whoever asks through a desk.
+    pub(super) fn request_by(
+        &mut self,
+        number: &Msisdn,
+        intent: Intent,
+        by: Actor,
+    ) -> Result<Reply, Refusal> {
         let now = self.clock.now();
         if self.heard.too_often(number, &Heard::DESKS, now) {
             return Err(Refusal::refused("rate", "desks have asked for enough changes of this number today"));
         }
-        let reply = self.change(number, &Command::Request { intent })?;
+        let reply = self.change_by(number, &Command::Request { intent }, by)?;
         self.heard.count(number, &Heard::DESKS, now);
         Ok(reply)
     }
@@ -124,8 +135,13 @@ impl Node {
     /// Takes an objection at the enforcement point alone: durable at the enforcement point before it is receipted.
     pub fn hand_in(&mut self, objection: &[u8]) -> Result<Receipt, Refusal> {
         let (change, outcome) = self.pins.object(objection, self.witnessed)?;
+        let number = change.number();
         self.put_in_force(change)?;
         let in_time = outcome == Objected::InTime;
+        if let Ok(Objection { proof, .. }) = Objection::decode(objection) {
+            let entry = Entry::new(self.objector(&number, &proof), Happened::Objected { in_time });
+            self.jot(number, entry);
+        }
         let message = [
             b"simward.receipt.1\0",
             &keys::digest::sha256(&[objection])[..],
@@ -138,6 +154,10 @@ impl Node {
 
     /// Decides, stores, logs, has it witnessed, and lets the enforcement point accept it.
     pub(super) fn change(&mut self, number: &Msisdn, command: &Command) -> Result<Reply, Refusal> {
+        self.change_by(number, command, Actor::Operator)
+    }
+
+    fn change_by(&mut self, number: &Msisdn, command: &Command, by: Actor) -> Result<Reply, Refusal> {
         if !self.log_whole || !self.pins.current() {
             return Err(Refusal::refused(
                 "replay",
@@ -154,7 +174,7 @@ impl Node {
                 log_size: self.log.size(),
                 witnessed: self.witnessed,
             };
-            let (changes, reply) = consent::decide(&facts, command, now, &mut self.rng)?;
+            let (mut changes, reply) = consent::decide(&facts, command, now, &mut self.rng)?;
             if let (Command::Commit { .. }, Some(commit)) = (command, reply.events.last()) {
                 self.close(commit)?;
             }
@@ -168,8 +188,10 @@ impl Node {
                 self.catch_up(number)?;
                 continue;
             }
+            self.note_changes(number, command, by, &reply, &mut changes);
             match self.database.commit(&[changes])?.pop() {
                 Some(Outcome::Done) => {
+                    self.weigh_again(number);
                     let first = self.append(&reply);
                     self.publish()?;
                     self.follow_events(number, &reply, first)?;

@@ -7,6 +7,7 @@ use deed::intent::{Change, Intent};
 use deed::state::bit;
 use operator::Refusal;
 use operator::store::{Changes, Key, Outcome, RecordRow, Row, Stream, Write};
+use operator::timeline::Actor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
@@ -69,7 +70,10 @@ impl Node {
             .filter_map(|w| if let Write::Record(record) = w { Some(record.number) } else { None })
             .collect();
         let done = self.database.commit(&[Changes(writes)])?.pop() == Some(Outcome::Done);
-        about.into_iter().for_each(|number| self.tell(number));
+        for number in about {
+            self.weigh_again(&number);
+            self.tell(number);
+        }
         Ok(done)
     }
 
@@ -106,7 +110,7 @@ impl Node {
         let (number, now) = (*number, self.witnessed.0);
         let change = Change::ClearHolds { bits: vec![bit::SERVICE] };
         let intent = Intent { change, number, not_before: now, expiry: now + OPEN_FOR, over: None };
-        self.request(&number, intent).map(drop)
+        self.request_by(&number, intent, Actor::Owner).map(drop)
     }
 
     fn by_desk(&mut self, number: &Msisdn, body: &Body) -> Result<Stated, Refusal> {
@@ -122,6 +126,6 @@ impl Node {
     }
 }
 
-fn record_place(stream: Stream, number: &Msisdn) -> String {
+pub(crate) fn record_place(stream: Stream, number: &Msisdn) -> String {
     format!("record/{}/{number}", stream as u8)
 }

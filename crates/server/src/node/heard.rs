@@ -20,6 +20,10 @@ pub(super) struct Heard {
 impl Heard {
     /// The key under which cards that were turned away are counted.
     pub(super) const TURNED_AWAY: Digest = [1; 32];
+    /// The key under which resynchronisations that came to nothing are counted.
+    pub(super) const RESYNCS: Digest = [2; 32];
+    /// The key under which what is said with the watch key is counted.
+    pub(super) const SAYINGS: Digest = [3; 32];
     /// The key under which all desks' requests are counted.
     pub(super) const DESKS: Digest = [0; 32];
 

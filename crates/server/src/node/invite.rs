@@ -7,6 +7,7 @@ use deed::record::Card;
 use operator::Refusal;
 use operator::consent::{Command, Reply};
 use operator::store::Write;
+use operator::timeline::{Actor, Entry, Happened};
 use rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
 use wire::Msisdn;
@@ -45,12 +46,12 @@ fn unknown() -> Refusal {
 }
 
 impl Node {
-    fn invite(&mut self, kind: &str, row: &Row) -> Result<String, Refusal> {
+    fn invite(&mut self, kind: &str, row: &Row, told: Option<Write>) -> Result<String, Refusal> {
         let mut code = [0; 16];
         self.rng.fill_bytes(&mut code);
         let code = hex::encode(code);
         let write = self.door_put(&name(kind, &code), row);
-        self.write_door(vec![write])?;
+        self.write_door([Some(write), told].into_iter().flatten().collect())?;
         Ok(code)
     }
 
@@ -69,6 +70,7 @@ impl Node {
         self.invite(
             "issue",
             &Row { number: number.to_string(), card: Some(hex::encode(card.encode())), until },
+            None,
         )
     }
 
@@ -101,7 +103,8 @@ impl Node {
     pub fn invite_to_portal(&mut self, number: &Msisdn) -> Result<String, Refusal> {
         self.pin(number)?;
         let until = self.now().0 + TO_SIGN_IN;
-        self.invite("portal", &Row { number: number.to_string(), card: None, until })
+        let told = self.entry(*number, &Entry::new(Actor::Owner, Happened::Invited {}));
+        self.invite("portal", &Row { number: number.to_string(), card: None, until }, Some(told))
     }
 
     /// Which number's holder a code invites to the portal.

@@ -5,6 +5,7 @@ use super::radio::Posted;
 use operator::Refusal;
 use operator::message::Queued;
 use operator::ota::{Sending, Update, update_file};
+use operator::timeline::{Actor, Entry, Happened};
 use wire::sms::{Address, Timestamp};
 use wire::{Imsi, Msisdn};
 
@@ -26,7 +27,9 @@ impl Node {
         let (imsi, keys) = (card.imsi, self.ota_keys(&card.iccid));
         let counter = self.door_row::<u64>(&counter_row(&imsi))?.unwrap_or(0) + 1;
         let row = self.door_put(&counter_row(&imsi), &counter);
-        self.write_door(vec![row])?;
+        let order = Happened::Ordered { what: "update a file".into(), imsi };
+        let entry = self.entry(*number, &Entry::new(Actor::Desk, order));
+        self.write_door(vec![row, entry])?;
         let sending = Sending {
             originator: Address::Digits { kind: 0x91, digits: "999700000000".into() },
             timestamp: Timestamp::new(self.clock.now(), 0),

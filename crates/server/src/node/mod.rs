@@ -4,30 +4,41 @@
 //! cosigned by the witnesses → accepted and durable in the enforcement point's store → answered.
 
 mod accept;
+mod alert;
 mod authenticate;
+mod caution;
 mod deeds;
 mod door;
+mod entries;
 mod heard;
 mod invite;
 mod manage;
 mod outside;
+mod old;
 mod query;
 mod radio;
 mod recover;
 mod stock;
 mod swap;
 mod tick;
+mod timeline;
 
 pub use authenticate::Authenticated;
+pub use caution::{RulesNow, Tried};
 pub use deeds::{Receipt, Stated};
+pub(crate) use door::record_place;
 pub use invite::Invited;
 pub use radio::Posted;
 pub use stock::DrawnCard;
 pub use swap::LastChange;
+pub(crate) use timeline::open_entry;
+pub use timeline::{Lines, Page};
 
+use self::caution::Cautions;
 use self::heard::Heard;
 use self::outside::OnItsWay;
 use self::radio::Attachments;
+use self::timeline::Jotted;
 use crate::clock::Clock;
 use crate::deployment::{Deployment, format_seen, write_private};
 use crate::outside::Couriers;
@@ -43,7 +54,8 @@ use operator::auc::Memory;
 use operator::consent::Signers;
 use operator::log::Log;
 use operator::pins::{Followed, PinChange, Pins};
-use operator::store::{ALARM_AGAIN, AlarmRow, Changes, LeafRow, Store, Stream, Write};
+use operator::store::{ALARM_AGAIN, AlarmRow, Changes, LeafRow, Store, Write};
+use operator::timeline::{Actor, Entry, Happened};
 use operator::witness::Witness;
 use rand_chacha::ChaCha20Rng;
 use std::collections::HashMap;
@@ -100,6 +112,10 @@ pub struct Node {
     rng: ChaCha20Rng,
     /// Phones being served, and what is on its way to them.
     attachments: Attachments,
+    /// Rules of caution, and what they made of numbers lately.
+    cautions: Cautions,
+    /// Entries of the timeline that wait for the next batch.
+    jotted: Jotted,
     /// Tells whoever listens which number something happened to.
     news: broadcast::Sender<Msisdn>,
     /// Keeps the folder locked for as long as the node lives.
@@ -161,10 +177,13 @@ impl Node {
             heard: Heard::default(),
             rng,
             attachments: Attachments::default(),
+            cautions: Cautions::default(),
+            jotted: Jotted::default(),
             news: broadcast::Sender::new(NEWS),
             _lock: lock,
         };
         node.recover()?;
+        node.load_rules();
         Ok(node)
     }
 
@@ -265,7 +284,8 @@ impl Node {
         if told.iter().any(|(at, code)| *code == alarm.code && now.since(*at) < ALARM_AGAIN) {
             return;
         }
-        let record = self.record(Stream::Alarm, *number, &alarm.code);
+        let entry = Entry::new(Actor::Operator, Happened::Alarmed { code: alarm.code.clone() });
+        let record = self.entry(*number, &entry);
         if let Err(refusal) = self.write_door(vec![record]) {
             tracing::error!(%refusal, "the owner could not be told of an alarm");
         }

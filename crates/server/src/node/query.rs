@@ -1,7 +1,7 @@
 //! Looking: what the pins, the chain and the log say.
 
-use super::Node;
 use super::deeds::unknown;
+use super::{Node, Page};
 use deed::defence::{Defence, stands};
 use deed::history::{History, LoggedEvent};
 use deed::log::note::Checkpoint;
@@ -12,7 +12,8 @@ use deed::{Digest, State};
 use operator::Refusal;
 use operator::log::PublicLog;
 use operator::pins::Served;
-use operator::store::{AlarmRow, Key, NoticeRow, Row, Stream};
+use operator::store::{AlarmRow, Key, NoticeRow, Row};
+use operator::timeline::{Filter, Happened, Kind, Line};
 use wire::{Imsi, Msisdn, UnixTime};
 
 impl Node {
@@ -109,8 +110,13 @@ impl Node {
 
     /// The short names of alarms about a number, with their times, newest first, at most ten.
     pub fn alarms_about(&mut self, number: &Msisdn) -> Result<Vec<(UnixTime, String)>, Refusal> {
-        let rows: Vec<(u64, UnixTime, String)> = self.records(Stream::Alarm, number, 10)?;
-        Ok(rows.into_iter().rev().map(|(_, at, code)| (at, code)).collect())
+        let filter = Filter { kinds: vec![Kind::Alarmed], ..Filter::default() };
+        let page = Page { after: None, oldest_first: false, most: 10 };
+        let code = |line: Line| match line.entry.what {
+            Happened::Alarmed { code } => Some((line.at, code)),
+            _ => None,
+        };
+        Ok(self.lines(number, &filter, page)?.lines.into_iter().filter_map(code).collect())
     }
 
     /// All alarms.

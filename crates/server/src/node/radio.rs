@@ -3,19 +3,20 @@
 //! A message is stored before anything is done with it and forgotten when the phone has said that it is stored there.
 //! Whose phone it goes to is asked of the pins each time it is tried.
 
-use super::Node;
 use super::heard::Heard;
+use super::{Node, entries};
 use deed::defence::{Defence, stands};
 use operator::Refusal;
 use operator::message::{KEPT, Queued, Route, route, tpdus};
 use operator::pins::Served;
-use operator::presence::{Seen, Visit, alarms};
-use operator::store::{Changes, Stream, Write};
+use operator::presence::{Away, Seen, alarms};
+use operator::store::{Stream, Write};
+use operator::timeline::{Actor, Entry, Happened, Kind};
 use rand_core::Rng as _;
 use std::collections::{HashMap, HashSet};
 use tokio::sync::mpsc;
 use wire::radio::Downlink;
-use wire::sms::{Address, Relay, Submit};
+use wire::sms::{Address, Payload, Relay, Submit};
 use wire::{Imsi, Msisdn, UnixTime};
 
 /// Messages tried in one go for one number.
@@ -48,6 +49,8 @@ struct Attached {
 struct Begun {
     parts: usize,
     stored: HashSet<usize>,
+    /// Who sent it, if it is a code.
+    code: Option<String>,
     /// Not before then, if the phone could not store a part.
     again: UnixTime,
 }
@@ -73,7 +76,7 @@ pub enum Posted {
 
 impl Node {
     /// Writes down that a card came and got nothing, if it is or was somebody's.
-    pub fn turned_away(&mut self, seen: &Seen, code: &str) -> Result<(), Refusal> {
+    pub fn turned_away(&mut self, seen: &Seen, away: &Away) -> Result<(), Refusal> {
         let Some(number) = self.pins.number_knowing(&seen.imsi) else { return Ok(()) };
         // Whoever knows an IMSI can have it turned away; that must not fill the record.
         let now = self.clock.now();
@@ -81,8 +84,8 @@ impl Node {
             return Ok(());
         }
         self.heard.count(&number, &Heard::TURNED_AWAY, now);
-        let record = self.record(Stream::Network, number, &Visit::of(seen, code));
-        self.write_door(vec![record]).map(drop)
+        let entry = self.entry(number, &away.entry(seen));
+        self.write_door(vec![entry]).map(drop)
     }
 
     /// A card that has proved itself is served; the phone that was served before with the same card is not any more.
@@ -103,8 +106,9 @@ impl Node {
         for alarm in alarms(&number, before.as_ref(), here.is_some(), &seen) {
             self.alarm_about(&number, &alarm);
         }
-        let record = self.record(Stream::Network, number, &Visit::of(&seen, "attached"));
-        if let Err(refusal) = self.write_door(vec![record]) {
+        let told = entries::attached(before.as_ref(), &seen);
+        let told = told.iter().map(|entry| self.entry(number, entry)).collect();
+        if let Err(refusal) = self.write_door(told) {
             tracing::error!(%refusal, "an attach is not in the record");
         }
         self.attachments.tokens += 1;
@@ -131,6 +135,9 @@ impl Node {
     pub fn detach(&mut self, imsi: &Imsi, token: u64) {
         if self.attachments.phones.get(imsi).is_some_and(|p| p.token == token) {
             self.attachments.phones.remove(imsi);
+            if let Some(number) = self.pins.number_knowing(imsi) {
+                self.jot(number, Entry::new(Actor::Network, Happened::Detached { imsi: *imsi }));
+            }
         }
     }
 
@@ -154,9 +161,9 @@ impl Node {
 
     /// Where a number's card was last seen.
     pub fn last_seen(&mut self, number: &Msisdn) -> Result<Option<Seen>, Refusal> {
-        let visits: Vec<(u64, UnixTime, Visit)> = self.records(Stream::Network, number, KEPT_FOR_ONE)?;
-        let attached = visits.into_iter().rev().find(|(_, _, visit)| visit.outcome == "attached");
-        Ok(attached.and_then(|(_, at, visit)| visit.seen(at)))
+        let Some(line) = self.newest_of(number, &[Kind::Attached])? else { return Ok(None) };
+        let Happened::Attached { imsi, imei, plmn, area } = line.entry.what else { return Ok(None) };
+        Ok(Some(Seen { imsi, imei, plmn, area: u16::try_from(area).unwrap_or_default(), at: line.at }))
     }
 
     /// Whether the number's card is attached now.
@@ -186,8 +193,16 @@ impl Node {
         {
             return Err(Refusal::refused("rate", "too many messages wait for this number"));
         }
-        let record = self.record(Stream::Message, *number, message);
-        self.write_door(vec![record])?;
+        let mut writes = vec![self.record(Stream::Message, *number, message)];
+        if message.application() {
+            let from = message.sender().to_string();
+            let mut told = vec![Entry::new(Actor::Unknown, Happened::CodePosted { from: from.clone() })];
+            if let Posted::Held(until) = posted {
+                told.push(Entry::new(Actor::Operator, Happened::CodeHeld { from, until }));
+            }
+            writes.extend(told.iter().map(|entry| self.entry(*number, entry)));
+        }
+        self.write_door(writes)?;
         self.try_messages(number)?;
         Ok(posted)
     }
@@ -196,7 +211,13 @@ impl Node {
         if !stands(Defence::ResolveFromPins) {
             return self.resolve(number).map_or(Route::Nowhere, Route::Card);
         }
-        route(&self.pins, number, application, self.witnessed)
+        let route = route(&self.pins, number, application, self.witnessed);
+        match route {
+            Route::Card(_) | Route::HeldUntil(_) if application => {
+                route.later(self.cautious_hold(number), self.clock.now())
+            }
+            route => route,
+        }
     }
 
     /// Tries what waits for a number: gone too long is forgotten, held stays, the rest goes to the card the pins name.
@@ -209,6 +230,10 @@ impl Node {
         for (id, at, message) in queued {
             if now.since(at) > KEPT {
                 gone.push(Write::Forget(id));
+                if message.application() {
+                    let forgotten = Happened::CodeForgotten { from: message.sender().into() };
+                    gone.push(self.entry(*number, &Entry::new(Actor::Operator, forgotten)));
+                }
                 continue;
             }
             left = true;
@@ -229,6 +254,7 @@ impl Node {
             let parts = tpdus(&message, at, id.to_be_bytes()[7])?;
             let begun = phone.begun.entry(id).or_default();
             begun.parts = parts.len();
+            begun.code = message.application().then(|| message.sender().to_string());
             for (part, tpdu) in parts.into_iter().enumerate() {
                 if begun.stored.contains(&part) {
                     continue;
@@ -251,7 +277,7 @@ impl Node {
             self.attachments.waiting.remove(number);
         }
         if !gone.is_empty() {
-            self.database.commit(&[Changes(gone)])?;
+            self.write_door(gone)?;
         }
         Ok(())
     }
@@ -284,8 +310,14 @@ impl Node {
         }
         begun.stored.insert(part);
         if begun.stored.len() == begun.parts {
+            let code = begun.code.clone();
             phone.begun.remove(&id);
-            self.database.commit(&[Changes(vec![Write::Forget(id)])])?;
+            let mut writes = vec![Write::Forget(id)];
+            if let (Some(from), Some(number)) = (code, self.pins.number_knowing(imsi)) {
+                let delivered = Entry::new(Actor::Network, Happened::CodeDelivered { from });
+                writes.push(self.entry(number, &delivered));
+            }
+            self.write_door(writes)?;
             if rest {
                 return self.attached(imsi);
             }
@@ -294,6 +326,7 @@ impl Node {
     }
 
     /// A phone sends a message. Who sends it, the pins say: the phone names no sender, and could name none.
+    /// An alert of a card to the service centre is taken here and goes nowhere.
     pub fn submit(&mut self, (imsi, token): (&Imsi, u64), tpdu: &[u8]) -> Result<Posted, Refusal> {
         // What a phone said before it was cut off may still lie in the buffer: it is nobody's word any more.
         let current = self.attachments.phones.get(imsi).is_some_and(|phone| phone.token == token);
@@ -305,6 +338,13 @@ impl Node {
         let Address::Digits { digits, .. } = &submit.destination else {
             return Err(Refusal::Malformed("a message to a name".into()));
         };
+        if let Payload::Octets(octets) = &submit.user_data.payload
+            && super::alert::is_alert(octets)
+            && submit.destination == centre()
+        {
+            self.alert(octets)?;
+            return Ok(Posted::Sent);
+        }
         let to: Msisdn = digits.parse()?;
         let text = submit.user_data.text().ok_or(Refusal::Malformed("a message that is no text".into()))?;
         self.post(&to, &Queued::Text { from: format!("+{from}"), text, application: false })

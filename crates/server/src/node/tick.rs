@@ -23,6 +23,7 @@ const REFUSED: u64 = 2;
 impl Node {
     /// One round. Whatever fails for one number is logged and does not stop the others.
     pub fn tick(&mut self) {
+        self.write_jotted();
         if self.log_whole {
             self.checkpoint();
         }
@@ -80,10 +81,21 @@ impl Node {
         if self.pins.pin(number).is_some_and(|p| p.closing_expired(self.witnessed)) {
             return self.change(number, &Command::End { reason: REFUSED }).map(drop);
         }
-        if self.not_before.get(&live.head).is_some_and(|time| self.witnessed < *time) {
+        let (request, waits) = (live.head, self.waits(&live.head)?);
+        if !waits.0.is_empty()
+            && let Some(until) = self.cautious_until(number, &state)
+            && self.witnessed < until
+        {
+            // Longer than the deed asks, and never past the request's end; the deed's own wait is asked for then.
+            let ready = self.not_before.get(&request).map_or(until, |time| until.max(*time));
+            if self.not_before.insert(request, ready) != Some(ready) {
+                self.tell(*number);
+            }
+            return Err(Refusal::refused("caution", "the change waits longer, for reasons in the timeline"));
+        }
+        if self.not_before.get(&request).is_some_and(|time| self.witnessed < *time) {
             return Err(Refusal::refused("wait", "the waiting time has not passed"));
         }
-        let (request, waits) = (live.head, self.waits(&live.head)?);
         // The newest wait counts the most consents; an older one may be over sooner.
         let (mut first, mut soonest) = (None, Some(u64::MAX));
         for (start_seq, early) in waits.0.into_iter().rev() {

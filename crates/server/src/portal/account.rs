@@ -86,18 +86,6 @@ pub(super) struct SignInKey {
     pub(super) used: Option<u64>,
 }
 
-/// A sign-in, or an attempt.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct SignIn {
-    /// `passkey`, `password` or `begin`.
-    pub(super) how: String,
-    pub(super) ok: bool,
-    /// What the browser says it is.
-    pub(super) device: String,
-    /// Whether it signed in here for the first time.
-    pub(super) new_device: bool,
-}
-
 fn name(number: &Msisdn) -> String {
     format!("account/{number}")
 }

@@ -10,30 +10,24 @@ mod pages;
 mod passkey;
 mod password;
 mod session;
+mod timeline;
 mod words;
 
-use self::account::SignIn;
 use self::passkey::Ceremonies;
 use self::session::{Session, Sessions};
 use self::words::{Speaker, Words};
 use crate::committer::Handle;
 use crate::deployment::PORTAL;
 use crate::move_page::headers;
-use crate::node::Node;
-use crate::view::HappenedView;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use operator::Refusal;
-use operator::presence::Visit;
-use operator::store::Stream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
 use webauthn_rs::{Webauthn, WebauthnBuilder};
-use wire::Msisdn;
 
 /// Longest request: a passkey's answer has some kilobytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -54,27 +48,6 @@ pub enum PortalError {
     /// Its words do not read.
     #[error("the portal's words do not read: {0}")]
     Words(String),
-}
-
-/// What happened about a number: cards at the network, sign-ins, alarms; oldest first.
-pub(crate) fn happened(node: &mut Node, number: &Msisdn) -> Result<Vec<HappenedView>, Refusal> {
-    const LINES: usize = 100;
-    let mut all = Vec::new();
-    for (_, at, visit) in node.records::<Visit>(Stream::Network, number, LINES)? {
-        let Visit { outcome, imsi, imei, plmn, area } = visit;
-        let about = format!("IMSI {imsi}, network {plmn}, area {area:04X}, phone {imei}");
-        all.push(HappenedView { at: at.0, kind: "card".into(), outcome, about });
-    }
-    for (_, at, sign_in) in node.records::<SignIn>(Stream::SignIn, number, LINES)? {
-        let outcome = if sign_in.ok { sign_in.how } else { format!("{} failed", sign_in.how) };
-        let new = if sign_in.new_device { ", for the first time" } else { "" };
-        all.push(HappenedView { at: at.0, kind: "sign-in".into(), outcome, about: sign_in.device + new });
-    }
-    for (at, code) in node.alarms_about(number)? {
-        all.push(HappenedView { at: at.0, kind: "alarm".into(), outcome: code, about: String::new() });
-    }
-    all.sort_by_key(|happened| happened.at);
-    Ok(all)
 }
 
 /// What the portal knows.
@@ -124,7 +97,10 @@ pub fn router(node: Handle, port: u16, move_origin: &str) -> Result<Router, Port
     let router = Router::new()
         .route("/", get(pages::home))
         .route("/status", get(pages::status))
-        .route("/history", get(pages::history))
+        .route("/history", get(timeline::page))
+        .route("/history/lines", get(timeline::lines))
+        .route("/history.csv", get(timeline::as_csv))
+        .route("/history.json", get(timeline::as_json))
         .route("/security", get(pages::security))
         .route("/begin", get(pages::begin))
         .route("/begin/options", post(passkey::begin))

@@ -1,7 +1,7 @@
 //! The pages. What a holder sees comes from the pins, by way of the same view that the API shows.
 
 use super::Shared;
-use super::account::{Account, SignIn};
+use super::account::Account;
 use super::words::Speaker;
 use crate::node::Node;
 use crate::view::NumberView;
@@ -13,15 +13,11 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use deed::intent::{Change, Intent};
 use deed::record::Card;
 use operator::Refusal;
-use operator::store::Stream;
 use serde::Deserialize;
 use wire::Msisdn;
 
-/// How many lines of history a page shows.
-const LINES: usize = 100;
-
 /// Time as a machine reads it; the page's script says it as people do, in their own place.
-struct Moment(u64);
+pub(super) struct Moment(pub(super) u64);
 
 impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -34,15 +30,15 @@ impl std::fmt::Display for Moment {
 }
 
 /// The frame around every page.
-struct Frame<'a> {
-    w: Speaker<'a>,
+pub(super) struct Frame<'a> {
+    pub(super) w: Speaker<'a>,
     /// Where this page is: where a change of language comes back to.
-    path: &'static str,
-    signed_in: bool,
+    pub(super) path: &'static str,
+    pub(super) signed_in: bool,
 }
 
 impl Frame<'_> {
-    fn is_here(&self, path: &str) -> bool {
+    pub(super) fn is_here(&self, path: &str) -> bool {
         self.path == path
     }
 }
@@ -81,7 +77,7 @@ impl Pending {
 }
 
 /// The last digits of a serial number: enough to tell one's cards apart, too little to be worth photographing.
-fn ending(iccid: &str) -> String {
+pub(super) fn ending(iccid: &str) -> String {
     let start = iccid.len().saturating_sub(6);
     format!("…{}", iccid.get(start..).unwrap_or_default())
 }
@@ -140,6 +136,8 @@ impl Status {
         let alarms = node.alarms_about(number).unwrap_or_default().into_iter();
         let alarms = alarms.map(|(at, code)| Line { at: Moment(at.0), code }).collect();
         let mut notices = node.notices(number).unwrap_or_default();
+        let all = notices.len() as u64;
+        node.notices_seen(number, all).unwrap_or_else(|e| tracing::error!(%e, "notices"));
         notices.reverse();
         notices.truncate(5);
         Ok(Self {
@@ -185,29 +183,6 @@ struct SignInPage<'a> {
     failed: bool,
 }
 
-struct Visit {
-    at: Moment,
-    what: SignIn,
-}
-
-/// A card at the network.
-struct Arrival {
-    at: Moment,
-    ok: bool,
-    outcome: String,
-    place: Seen,
-    card: String,
-}
-
-#[derive(Template)]
-#[template(path = "history.html")]
-struct HistoryPage<'a> {
-    frame: Frame<'a>,
-    w: Speaker<'a>,
-    visits: Vec<Visit>,
-    arrivals: Vec<Arrival>,
-}
-
 struct Key {
     device: String,
     made: Moment,
@@ -241,7 +216,7 @@ struct SettingUp {
     picture: String,
 }
 
-fn page(template: &impl Template) -> Response {
+pub(super) fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => Html(html).into_response(),
         Err(error) => {
@@ -251,7 +226,7 @@ fn page(template: &impl Template) -> Response {
     }
 }
 
-fn failed(refusal: &Refusal) -> Response {
+pub(super) fn failed(refusal: &Refusal) -> Response {
     if let Refusal::Broken(why) = refusal {
         tracing::error!(%why, "portal");
         return (StatusCode::SERVICE_UNAVAILABLE, "the operator's system failed; please try again\n")
@@ -307,34 +282,6 @@ pub(super) async fn begin(State(portal): Shared, headers: HeaderMap) -> Response
     let w = portal.speaker(&headers);
     let frame = Frame { w, path: "/begin", signed_in: false };
     page(&SignInPage { frame, w, begin: true, move_page: portal.move_origin.clone(), failed: false })
-}
-
-pub(super) async fn history(State(portal): Shared, headers: HeaderMap) -> Response {
-    let w = portal.speaker(&headers);
-    let Some(session) = portal.session(&headers) else { return Redirect::to("/").into_response() };
-    let records = portal.node.run(move |node| {
-        let number = &session.number;
-        Ok((node.records(Stream::SignIn, number, LINES)?, node.records(Stream::Network, number, LINES)?))
-    });
-    match records.await {
-        Ok((mut visits, mut arrivals)) => {
-            visits.reverse();
-            arrivals.reverse();
-            let visits = visits.into_iter().map(|(_, at, what)| Visit { at: Moment(at.0), what }).collect();
-            let arrivals = arrivals.into_iter().filter_map(|(_, at, what)| arrival(at, what)).collect();
-            let frame = Frame { w, path: "/history", signed_in: true };
-            page(&HistoryPage { frame, w, visits, arrivals })
-        }
-        Err(refusal) => failed(&refusal),
-    }
-}
-
-fn arrival(at: wire::UnixTime, what: operator::presence::Visit) -> Option<Arrival> {
-    let place = what.seen(at)?.into();
-    let card = format!("…{}", what.imsi.get(what.imsi.len().saturating_sub(4)..).unwrap_or_default());
-    let known = ["attached", "suspended", "replaced", "sleeping", "unknown", "wrong-response", "card"];
-    let outcome = known.into_iter().find(|known| *known == what.outcome).unwrap_or("refused");
-    Some(Arrival { at: Moment(at.0), ok: outcome == "attached", outcome: outcome.into(), place, card })
 }
 
 /// A picture that stands in the page itself.

@@ -1,6 +1,6 @@
 //! Sign-in ceremonies: a passkey on `my.<domain>`, with fingerprint, face or device PIN. It is no factor of any deed.
 
-use super::account::{Account, SignIn, SignInKey, number_of};
+use super::account::{Account, SignInKey, number_of};
 use super::session::{device, mark_device, token};
 use super::{Portal, Shared, device as browser, locked};
 use crate::node::Node;
@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use operator::Refusal;
-use operator::store::Stream;
+use operator::timeline::{Actor, Entry, Happened};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -157,7 +157,7 @@ pub(super) async fn begin_finish(
             let new_device = !account.knows_device(&visit.mark);
             let key = SignInKey::new(handle, passkey, visit.device.clone(), node.now());
             let mut writes = account.add(node, &number, key)?;
-            writes.push(visit.record(node, number, "begin", true, new_device));
+            writes.extend(visit.told(node, number, "begin", true, new_device));
             node.use_portal_code(&code, writes)?;
             Ok(number)
         })
@@ -202,9 +202,11 @@ pub(super) async fn sign_in_finish(
                 key.used = Some(now.0);
             }
             let new_device = ok && !account.knows_device(&visit.mark);
-            let record = visit.record(node, number, "passkey", ok, new_device);
-            let account = account.put(node, &number);
-            node.write_door(if ok { vec![account, record] } else { vec![record] })?;
+            let mut writes = visit.told(node, number, "passkey", ok, new_device);
+            if ok {
+                writes.push(account.put(node, &number));
+            }
+            node.write_door(writes)?;
             Ok(ok.then_some(number))
         })
         .await?;
@@ -228,16 +230,26 @@ impl Visit {
         Ok(Self { device: browser::describe(agent), mark })
     }
 
-    fn record(
+    /// What a sign-in, or an attempt, is in the timeline. `begin` made the passkey that it signs in with.
+    pub(super) fn told(
         &self,
         node: &mut Node,
         number: Msisdn,
         how: &str,
         ok: bool,
         new_device: bool,
-    ) -> operator::store::Write {
-        let what = SignIn { how: how.into(), ok, device: self.device.clone(), new_device };
-        node.record(Stream::SignIn, number, &what)
+    ) -> Vec<operator::store::Write> {
+        let device = self.device.clone();
+        if !ok {
+            let failed = Happened::SignInFailed { how: how.into(), device };
+            return vec![node.entry(number, &Entry::new(Actor::Unknown, failed))];
+        }
+        let made =
+            (how == "begin").then(|| Happened::SignInChanged { what: how.into(), device: device.clone() });
+        let new = new_device.then(|| Happened::NewDevice { device: device.clone() });
+        let how = if how == "begin" { "passkey" } else { how };
+        let told = [made, new, Some(Happened::SignedIn { how: how.into(), device })];
+        told.into_iter().flatten().map(|what| node.entry(number, &Entry::new(Actor::Owner, what))).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Password and authenticator app: for browsers that have no passkey. Either alone signs nobody in, and both together move
 //! nothing.
 
-use super::account::{Account, Password, SignIn, Totp, authenticator, step_of};
+use super::account::{Account, Password, Totp, authenticator, step_of};
 use super::passkey::{Visit, signed_in_at};
 use super::session::token;
 use super::{Portal, Shared};
@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use operator::Refusal;
 use operator::password::{Weak, judge};
-use operator::store::Stream;
+use operator::timeline::{Actor, Entry, Happened};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use wire::Msisdn;
@@ -147,8 +147,8 @@ async fn change(
             return Ok(false);
         }
         let row = account.put(node, &number);
-        let noted = SignIn { how: what.into(), ok: true, device, new_device: false };
-        let record = node.record(Stream::SignIn, number, &noted);
+        let noted = Entry::new(Actor::Owner, Happened::SignInChanged { what: what.into(), device });
+        let record = node.entry(number, &noted);
         node.write_door(vec![row, record])
     });
     match changed.await {
@@ -214,10 +214,9 @@ pub(super) async fn sign_in(
         }
         let new_device = ok && !account.knows_device(&visit.mark);
         if tried {
-            let what = SignIn { how: "password".into(), ok, device: visit.device.clone(), new_device };
-            let record = node.record(Stream::SignIn, number, &what);
-            let row = account.put(node, &number);
-            node.write_door(vec![row, record])?;
+            let mut writes = visit.told(node, number, "password", ok, new_device);
+            writes.push(account.put(node, &number));
+            node.write_door(writes)?;
         }
         Ok(ok)
     });

@@ -61,7 +61,7 @@ impl Words {
     }
 
     #[cfg(test)]
-    fn in_language(&self, tag: &str) -> Option<Speaker<'_>> {
+    pub(super) fn in_language(&self, tag: &str) -> Option<Speaker<'_>> {
         let (tag, bundle) = self.0.iter().find(|(t, _)| *t == tag)?;
         Some(Speaker { tag, bundle: Some(bundle) })
     }
@@ -83,7 +83,14 @@ impl Speaker<'_> {
         self.say(&format!("{what}-{which}"))
     }
 
-    fn say_with(&self, key: &str, values: &[(&str, &str)]) -> String {
+    /// The word for one of several, or what it is called where there is no word for it.
+    pub(super) fn known(&self, what: &str, which: &str) -> String {
+        let key = format!("{what}-{which}");
+        let said = self.say(&key);
+        if said == key { which.into() } else { said }
+    }
+
+    pub(super) fn say_with(&self, key: &str, values: &[(&str, &str)]) -> String {
         let mut args = FluentArgs::new();
         for (name, value) in values {
             args.set(*name, *value);
@@ -133,7 +140,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const TEMPLATES: [&str; 6] = [
+    const TEMPLATES: [&str; 7] = [
+        include_str!("../../templates/lines.html"),
         include_str!("../../templates/base.html"),
         include_str!("../../templates/home.html"),
         include_str!("../../templates/status.html"),

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use server::deployment::{ORIGIN, RP_ID};
 use server::{Clock, Deployment, Node, TestWaits};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,7 @@ pub struct Stage {
     pub folder: tempfile::TempDir,
     pub clock: Arc<Stepped>,
     pub node: Option<Node>,
+    pub card_keys: HashMap<Msisdn, Secret<[u8; 32]>>,
 }
 
 pub struct Owner {
@@ -57,7 +59,7 @@ impl Stage {
 
     fn within(folder: tempfile::TempDir) -> Self {
         let clock = Arc::new(Stepped(AtomicU64::new(1_800_000_000)));
-        let mut stage = Self { folder, clock, node: None };
+        let mut stage = Self { folder, clock, node: None, card_keys: HashMap::new() };
         stage.start();
         stage
     }
@@ -111,7 +113,8 @@ impl Stage {
         let ed25519 = |n| Ed25519Key::from_seed(&Secret::new([n; 32]));
         let mut sheet = Sheet::new(ed25519(seed + 1));
         let mut hold_code = RawSigner::new(Purpose::HoldOnly, Place::Elsewhere, ed25519(seed + 2));
-        let server::node::DrawnCard { card, keys, .. } = self.node().draw_card(None)?;
+        let server::node::DrawnCard { card, keys, card_key, .. } = self.node().draw_card(None)?;
+        self.card_keys.insert(number, card_key.scalar());
         let imsi = card.imsi;
         let manifest =
             deed::manifest::Manifest::decode(&self.node().signed_manifests()[0].manifest).unwrap().id();
@@ -131,6 +134,11 @@ impl Stage {
         let proofs = signers.into_iter().map(|s| s.prove(&[0; 32], AsOf::NOTHING, &body)).collect();
         self.node().issue(issued, proofs)?;
         Ok(Owner { number, passkey, sheet, hold_code, imsi, keys })
+    }
+
+    /// The signing key of a number's first card.
+    pub fn card_key(&self, number: &Msisdn) -> Es256Key {
+        Es256Key::from_scalar(&self.card_keys[number]).unwrap()
     }
 
     pub fn tip(&mut self, number: &Msisdn) -> ([u8; 32], AsOf) {
