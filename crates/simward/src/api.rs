@@ -104,6 +104,26 @@ impl Api {
         self.read(request.call())
     }
 
+    /// GET of something that goes on, from behind a place in it.
+    pub(crate) fn listen(
+        &self,
+        path: &str,
+        token: &str,
+        last: Option<&str>,
+    ) -> Result<impl std::io::BufRead + use<>, ApiError> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = last.into_iter().fold(request, |request, last| request.header("last-event-id", last));
+        // It ends when its reader likes.
+        let request = request.config().timeout_global(None).build();
+        let no_node = |e: ureq::Error| ApiError::NoNode { url: self.url.clone(), why: e.to_string() };
+        let response = request.call().map_err(no_node)?;
+        if !response.status().is_success() {
+            return Err(self.read(Ok(response)).err().unwrap_or(ApiError::Answer("no refusal".into())));
+        }
+        Ok(std::io::BufReader::new(response.into_body().into_reader()))
+    }
+
     /// POST, as whoever has this token.
     pub(crate) fn post<T: DeserializeOwned>(
         &self,

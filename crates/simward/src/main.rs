@@ -16,6 +16,7 @@ mod pcsc;
 mod phone;
 mod random;
 mod release;
+mod risk;
 mod stage;
 mod talk;
 mod up;
@@ -46,6 +47,8 @@ enum Command {
     Talk(talk::Args),
     Bank(bank::Args),
     Keep(keep::Args),
+    #[command(subcommand)]
+    Risk(risk::Command),
     CheckLink(check_link::Args),
     CheckPassword(check_password::Args),
     Verify(verify::Args),
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::CheckLink(args) => check_link::run(&args).map_err(Into::into),
         Command::CheckPassword(args) => check_password::run(&args).map_err(Into::into),
         Command::Keep(args) => keep::run(args).map_err(Into::into),
+        Command::Risk(command) => risk::run(command).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),
         Command::Witness(args) => witness::run(&args).map_err(Into::into),
         Command::Watch(args) => watch::run(&args).map_err(Into::into),

@@ -45,10 +45,12 @@ pub(crate) fn run(duration: Duration) -> Result<Vec<Figure>, BenchError> {
     let root = owner.receipt.root_digest;
     let manifests = Manifests::verify(&Host, &root, &history.manifests).map_err(io::Error::other)?;
     let events: Vec<Vec<u8>> = history.events.iter().map(|e| e.event.clone()).collect();
-    Ok(vec![
+    let mut figures = vec![
         verified("consent.verify_head", &Host, &manifests, &events, duration)?,
         verified("consent.verify_head.portable", &Portable, &manifests, &events, duration / 2)?,
-    ])
+    ];
+    figures.extend(super::timeline::run(&stage, folder.path(), duration)?);
+    Ok(figures)
 }
 
 /// The owner asks for a change with the phone, and thinks better of it.

@@ -4,6 +4,7 @@ mod auc;
 mod card;
 mod consent;
 mod pcsc;
+mod timeline;
 mod timing;
 
 use crate::pcsc::PcscError;
@@ -42,7 +43,7 @@ enum What {
         #[arg(long, value_name = "TPM")]
         tpm: Option<String>,
     },
-    /// Consent: a history verified, beside the portable verifier.
+    /// Consent: a history verified, beside the portable verifier; the timeline written, beside a plain file.
     Consent,
     /// Whether the time of a refusal tells anything of the secret: Welch's t, which is below 4.5 where it does not.
     Timing,

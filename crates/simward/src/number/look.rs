@@ -6,6 +6,7 @@ use crate::owner::Owner;
 use deed::event::{Body, Event, Observation};
 use deed::history::History;
 use server::deployment::write_private;
+use server::http::risk::{CautionView, DoneView, TravelBody};
 use server::view::HappenedView;
 use std::path::Path;
 
@@ -68,6 +69,43 @@ pub(super) fn log(at: &Where, owner: &Path) -> Result<(), NumberError> {
     for HappenedView { at, kind, outcome, about } in all {
         println!("{}  {kind:<8} {outcome:<14} {about}", date(at));
     }
+    Ok(())
+}
+
+/// How careful the node is with a number, and why.
+pub(super) fn risk(at: &Where, json: bool) -> Result<(), NumberError> {
+    let api = Api::of_folder(&at.data)?;
+    let caution: CautionView = api.get(&format!("/v1/numbers/{}/risk", at.number), &api.desk)?;
+    if json {
+        println!("{}", serde_json::to_string(&caution).map_err(|e| ApiError::Answer(e.to_string()))?);
+        return Ok(());
+    }
+    let Some(version) = caution.version else {
+        println!("no rules of caution are in force");
+        return Ok(());
+    };
+    println!("score {} by version {version} of the rules", caution.score);
+    for reason in &caution.reasons {
+        println!("  {:+4}  {}  {} ({} times)", reason.weight, date(reason.last), reason.en, reason.times);
+    }
+    let hours = |seconds: u64| seconds / 3_600;
+    println!(
+        "a change waits at least {} h since it was agreed to; codes are held {} h",
+        hours(caution.wait),
+        hours(caution.hold_codes)
+    );
+    Ok(())
+}
+
+/// The owner is travelling.
+pub(super) fn travel(at: &Where, owner: &Path, days: u64) -> Result<(), NumberError> {
+    let api = Api::of_folder(&at.data)?;
+    let token = token_of(&Owner::load(owner)?);
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+    let until = now + days * 86_400;
+    let body = TravelBody { until };
+    let _: DoneView = api.post(&format!("/v1/numbers/{}/travel", at.number), &token, &body)?;
+    println!("travelling until {}", date(until));
     Ok(())
 }
 

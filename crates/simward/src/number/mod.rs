@@ -6,6 +6,7 @@ mod look;
 mod manage;
 pub(crate) mod propose;
 mod suspend;
+mod timeline;
 
 pub(crate) use look::{date, word};
 
@@ -198,6 +199,32 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         owner: PathBuf,
     },
+    /// Everything that happened about the number, newest first, in plain words; with --follow, as it happens.
+    Timeline {
+        #[command(flatten)]
+        at: Where,
+        #[command(flatten)]
+        wanted: timeline::Timeline,
+    },
+    /// How careful the node is with the number, and why. It makes things later, and decides nothing.
+    Risk {
+        #[command(flatten)]
+        at: Where,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that you are travelling: another country is no reason for caution then.
+    Travel {
+        #[command(flatten)]
+        at: Where,
+        /// The owner's folder.
+        #[arg(long, value_name = "DIR")]
+        owner: PathBuf,
+        /// For so many days.
+        #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(u64).range(1..=90))]
+        days: u64,
+    },
     /// The number's events; with --export, a file that `simward verify` checks offline.
     History {
         #[command(flatten)]
@@ -286,6 +313,9 @@ pub(crate) fn run(args: Args) -> Result<(), NumberError> {
         Command::UpdateCard { at, operator_name } => manage::rename_operator(&at, &operator_name),
         Command::Suspend { at, owner, by } => suspend::suspend(&at, &owner, by),
         Command::Log { at, owner } => look::log(&at, &owner),
+        Command::Timeline { at, wanted } => timeline::timeline(&at, &wanted),
+        Command::Risk { at, json } => look::risk(&at, json),
+        Command::Travel { at, owner, days } => look::travel(&at, &owner, days),
         Command::History { at, owner, export } => look::history(&at, &owner, export.as_deref()),
     }
 }

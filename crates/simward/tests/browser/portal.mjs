@@ -56,6 +56,33 @@ const becomeOwner = async (page, data, port, looking) => {
 
 const ask = (data, profile) => cli("number", "ask", NUMBER, "--data", data, "--profile", profile);
 
+/** The timeline: what a code was is there by itself, a filter leaves its kinds alone, and what is taken away is the same. */
+const timeline = async (page, my, data, speakPortal) => {
+  await page.goto(`${my}/history`);
+  await speakPortal("en");
+  const came = page.getByText("A code came from Bank");
+  check("no code came yet", (await came.count()) === 0);
+  cli("bank", "post", NUMBER, "the code is 271828", "--data", data);
+  await came.waitFor({ timeout: 10_000 });
+  pass("the open history shows a code by itself");
+  const kinds = ["signed in with", "failed to sign in", "for the first time", "password was set"];
+  const table = await page.evaluate(async () => (await fetch("/history.csv?what=sign-in")).text());
+  for (const kind of kinds) check(`the table says: ${kind}`, table.includes(kind), table.slice(0, 300));
+  check("no code's words are in it", !(await page.content()).includes("271828"));
+  await page.selectOption("#what", "sign-in");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.waitForURL(/what=sign-in/);
+  check("the filter leaves sign-ins alone", (await came.count()) === 0 && (await page.locator(".lines li").count()) >= 2);
+  const all = await page.evaluate(async () => (await fetch("/history.json?what=sign-in")).json());
+  const signIns = ["sign-in", "sign-in-failed", "new-device", "sign-in-changed", "invited"];
+  check("so does what is taken away", all.length >= 4 && all.every((line) => signIns.includes(line.kind)), JSON.stringify(all[0]));
+  await page.selectOption("#what", "card");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.getByText("Nothing of the kind yet.").waitFor();
+  const bad = await page.evaluate(async () => (await fetch("/history?what=everything")).status);
+  check("a group that there is not is refused", bad === 400, `${bad}`);
+};
+
 await run(async ({ browser, nodes }) => {
   const [data, port] = ["node", 8740];
   nodes.push(await startNode(data, port));
@@ -177,8 +204,9 @@ await run(async ({ browser, nodes }) => {
   await page.goto(`${my}/history`);
   check("the failed sign-in is in the history", (await page.locator(".lines .bad").count()) >= 1);
   await look(page, "portal-history", speakPortal);
+  await timeline(page, my, data, speakPortal);
   await doors(page, my, move);
-  const unexpected = faults.filter((fault) => !/status of (40[13]|404|421)/.test(fault));
+  const unexpected = faults.filter((fault) => !/status of (40[0134]|421)/.test(fault));
   check("no page had a fault of its own", unexpected.length === 0, unexpected.join(" | "));
 
   // With waits of two seconds: agreed with both keys, and done.
