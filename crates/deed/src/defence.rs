@@ -32,6 +32,20 @@ pub enum Defence {
     WitnessesRemember,
     /// An exported history's events are looked for in the log.
     HistoryIsLogged,
+    /// A factor signs over what it has seen, not over the newest event.
+    SeenNotNewest,
+    /// A passkey that may be synced is in the phone.
+    SyncedIsInThePhone,
+    /// A wait is over when a whole quorum says so, not when its fastest clock does.
+    QuorumSaysReady,
+    /// A quorum leaves no room for two views of the log.
+    QuorumsShareAWitness,
+    /// A new factor grows up from its request's expiry on, not from the moment at which the wait was over.
+    BornAtExpiry,
+    /// Going back to the card before is a change like any other.
+    UndoingWaits,
+    /// A row of the database that differs is an alarm, and darkens no line.
+    RowsDarkenNothing,
 }
 
 /// Whether a defence stands.

@@ -3,6 +3,7 @@
 use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
 use crate::class::Class;
+use crate::defence::{Defence, stands};
 use crate::hash::{self, Digest};
 use crate::log::Leaf;
 use crate::log::policy::Policy;
@@ -304,7 +305,7 @@ impl Manifest {
             return Err(Reason::Log("the policy must name one log".into()));
         }
         let (k, n) = (policy.smallest_quorum(), policy.witnesses().len());
-        if k < 1 + 2 * n / 3 {
+        if k < 1 + 2 * n / 3 && stands(Defence::QuorumsShareAWitness) {
             return Err(Reason::Log("the quorum is too small to exclude split views".into()));
         }
         Ok(policy)

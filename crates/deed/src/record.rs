@@ -2,6 +2,7 @@
 
 use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
+use crate::defence::{Defence, stands};
 use crate::hash::{self, Digest};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -291,7 +292,7 @@ impl Factor {
                 if rp_id.is_empty() || cred_id.is_empty() || cred_id.len() > 1_023 {
                     return Err(Reason::Encoding("a passkey without its relying party or credential id"));
                 }
-                reg_flags & FLAG_BE == 0
+                reg_flags & FLAG_BE == 0 || !stands(Defence::SyncedIsInThePhone)
             }
             FactorKey::Es256(_) => false,
             FactorKey::Ed25519(_) | FactorKey::Ed25519Digest(_) => true,

@@ -1,5 +1,6 @@
 //! Verifying a history: from nothing or from a pinned state, event by event, and every signature of it.
 
+use crate::defence::{Defence, stands};
 use crate::event::{AsOf, Body, Event, Evidence, MAX_EVENTS, Proof, message};
 use crate::intent::Change;
 use crate::manifest::{Manifest, Manifests, RoleKey};
@@ -116,6 +117,9 @@ pub(crate) fn check(
     let message = message(&deed_id, &proof.as_of, kind, body_bytes);
     let id = FactorId(proof.signer);
     if let Some(known) = state.and_then(|s| s.factor(&id)) {
+        if proof.as_of != tip && !stands(Defence::SeenNotNewest) {
+            return Err(Reason::Stale("a factor signs at the newest event only"));
+        }
         let counter = factor_signature(verifier, manifest, &known.factor, &message, &proof.evidence)?;
         let fresh_counter = counter == 0 && known.counter == 0 || counter > known.counter;
         return Ok(Signer::Factor { id, counter, fresh_counter });

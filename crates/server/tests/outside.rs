@@ -78,7 +78,9 @@ struct Deployed {
 /// A node and so many witnesses, none of them its own.
 fn deploy(n: usize) -> Deployed {
     let clock = Arc::new(Stepped(AtomicU64::new(1_800_000_000)));
-    let mut stage = Stage { folder: tempfile::tempdir().unwrap(), clock: clock.clone(), node: None };
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage =
+        Stage { folder, clock: clock.clone(), node: None, card_keys: std::collections::HashMap::new() };
     let any = deed::log::note::VerifierKey { name: "any".into(), kind: 1, key: [7; 32] };
     let mut witnesses = Vec::new();
     for _ in 0..n {

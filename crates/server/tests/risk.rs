@@ -111,8 +111,8 @@ fn caution_makes_a_change_later_and_never_refuses_it() {
     let from = stage.node().pin(&owner.number).unwrap().state.card().unwrap().id();
     let card = stage.node().draw_card(None).unwrap().card;
     let now = stage.node().witnessed().0;
-    let change = deed::record::Change::Move { slot: 0, from, to: card.clone(), lost: false };
-    let intent = deed::record::Intent {
+    let change = deed::intent::Change::Move { slot: 0, from, to: card.clone(), lost: false };
+    let intent = deed::intent::Intent {
         change,
         number: owner.number,
         not_before: now,

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use deed::event::Body;
-use deed::record::{Change, Intent};
+use deed::intent::{Change, Intent};
 use deed::signer::SignStatement;
 use deed::state::bit;
 use keys::milenage::Sqn;
@@ -123,9 +123,16 @@ fn every_kind_is_written_by_what_it_tells() {
     let card = stage.node().draw_card(None).unwrap().card;
     stage.ask_and_agree(&mut owner, &card).unwrap();
     stage.pass(15 * 60);
+    // The watch key changes, and somebody edits the database.
+    let (deed_id, tip) = stage.tip(&number);
+    let watched = Body::Watched { watch_key: keys::Secret::new([77; 32]) };
+    let proof = owner.passkey.prove(&deed_id, tip, &watched);
+    stage.node().statement(&number, 8, watched.encode(), vec![proof]).unwrap();
+    stage.sql("operator.db", "UPDATE numbers SET imsi = '460009999999999'");
+    stage.pass(15 * 60);
     let by_browsers = [Kind::SignedIn, Kind::SignInFailed, Kind::NewDevice, Kind::SignInChanged];
     // `tests/risk.rs` has rules in force, and the next test a card's alert.
-    let elsewhere = [Kind::ReasonSetAside, Kind::Cautious, Kind::CardAlert];
+    let elsewhere = [Kind::ManifestAdopted, Kind::ReasonSetAside, Kind::Cautious, Kind::CardAlert];
     let missing: Vec<_> =
         Kind::ALL.iter().filter(|kind| !kinds(&mut stage, &number).contains(kind)).collect();
     let expected: Vec<_> =

@@ -2,6 +2,7 @@
 
 use super::LogError;
 use super::note::{Checkpoint, SignedNote, TYPE_COSIGNATURE, TYPE_ED25519, VerifierKey, decimal};
+use crate::defence::{Defence, stands};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use keys::sign::Verifier;
@@ -131,7 +132,8 @@ impl Policy {
         }
         let with = |keep: &dyn Fn(u64) -> bool| satisfied(&self.quorum, &times, keep);
         let seen_by = times.iter().flatten().copied().filter(|t| with(&|x| x <= *t)).min();
-        let still_at = times.iter().flatten().copied().filter(|t| with(&|x| x >= *t)).max();
+        let whole = |t: &u64| with(&|x| x >= *t) || !stands(Defence::QuorumSaysReady);
+        let still_at = times.iter().flatten().copied().filter(whole).max();
         match (seen_by, still_at) {
             (Some(seen_by), Some(still_at)) => Ok(Witnessed { checkpoint, seen_by, still_at }),
             _ => Err(LogError("too few witnesses cosigned the checkpoint")),

@@ -5,6 +5,7 @@ use super::request::{backing, forbidden, lifts_legal_bit, removable, two_desks};
 use crate::Digest;
 use crate::Reason;
 use crate::class::{Backing, Class};
+use crate::defence::{Defence, stands};
 use crate::event::Source;
 use crate::intent::Change;
 use crate::log::Leaf;
@@ -186,11 +187,17 @@ fn authorised(
     if suspended && !backing.elsewhere && !backing.people && live.intent.over.is_some() {
         class_wait = Some(PAST_A_SUSPENSION);
     }
-    if gives_itself_up(state, live, counted) {
+    if gives_itself_up(state, live, counted) || goes_back(state, live) && !stands(Defence::UndoingWaits) {
         return Ok((class, 0));
     }
     let needed = wait(manifest, &live.intent.change, class, class_wait, backing, suspended);
     Ok((class, needed.ok_or(Reason::Class)?))
+}
+
+/// Whether the change is one to the card in reserve.
+fn goes_back(state: &State, live: &Live) -> bool {
+    let reserved = state.moved.as_ref().and_then(|m| m.reserved.as_ref());
+    matches!(&live.intent.change, Change::Move { to, .. } if reserved == Some(to))
 }
 
 /// Whether a factor to come has shown that somebody has it, or is one of the trusted people there are.
@@ -295,7 +302,11 @@ fn carry_out(
             Ok(())
         }
         Change::AddFactor { factor } => {
-            state.factors.push(added(live, factor, seq));
+            let mut new = added(live, factor, seq);
+            if !stands(Defence::BornAtExpiry) {
+                new.born = proved.ready;
+            }
+            state.factors.push(new);
             Ok(())
         }
         Change::RemoveCard { slot, .. } => {

@@ -119,6 +119,12 @@ happened! {
     Committed = 36, "committed", Deed { what: String, change: u64 }
     /// An objection stands at the authentication centre.
     Objected = 37, "objected", Deed { in_time: bool }
+    /// The number is watched by another key from now on.
+    WatchKeyChanged = 38, "watch-key-changed", Deed { from: String }
+    /// The number goes on under a later manifest of its operator.
+    ManifestAdopted = 39, "manifest-adopted", Deed { }
+    /// The authentication centre saw something that does not fit the deed.
+    Observed = 46, "observed", Deed { what: String }
     /// The owner is to be told something.
     NoticeQueued = 40, "notice-queued", Deed { code: String }
     /// The owner has seen so many notices.

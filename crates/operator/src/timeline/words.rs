@@ -57,6 +57,9 @@ impl Happened {
             Self::Objected { in_time: false } => {
                 "an objection came too late, and stands for the next change".into()
             }
+            Self::WatchKeyChanged { from } => format!("another watch key from now on, {}", place(from)),
+            Self::ManifestAdopted {} => "the number goes on under a later manifest of its operator".into(),
+            Self::Observed { what } => format!("the authentication centre saw {what}"),
             Self::NoticeQueued { code } => format!("a notice to the owner: {code}"),
             Self::NoticesSeen { count } => format!("notices seen by the owner: {count}"),
             Self::Ordered { what, .. } => format!("an order to the card: {what}"),

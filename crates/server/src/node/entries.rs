@@ -2,9 +2,10 @@
 
 use super::Node;
 use deed::State;
-use deed::event::{Body, Event, Proof};
+use deed::event::{Body, Event, Observation, Proof};
+use deed::intent::Intent;
 use deed::manifest::{Manifest, RoleKind};
-use deed::record::{FactorId, Intent, Place};
+use deed::record::{FactorId, Place};
 use operator::consent::{Command, Reply, describe};
 use operator::presence::Seen;
 use operator::store::{Changes, Write};
@@ -81,6 +82,16 @@ fn told(
             Body::Committed { .. } => {
                 let (what, change) = asked(&live);
                 Some(Happened::Committed { what, change })
+            }
+            Body::Watched { .. } => Some(Happened::WatchKeyChanged { from }),
+            Body::Adopted { .. } => Some(Happened::ManifestAdopted {}),
+            Body::Observed { what, .. } => {
+                let what = match what {
+                    Observation::Clone => "sequence numbers that one card alone does not make",
+                    Observation::Edit => "an edit of the database, refused",
+                    Observation::Reroute => "the number routed elsewhere",
+                };
+                Some(Happened::Observed { what: what.into() })
             }
         };
         out.extend(what.map(|what| Entry::new(actor, what)));

@@ -13,8 +13,9 @@ mod entries;
 mod heard;
 mod invite;
 mod manage;
-mod outside;
+mod observe;
 mod old;
+mod outside;
 mod query;
 mod radio;
 mod recover;
@@ -289,6 +290,7 @@ impl Node {
         if let Err(refusal) = self.write_door(vec![record]) {
             tracing::error!(%refusal, "the owner could not be told of an alarm");
         }
+        self.observe_edit(number, alarm);
     }
 
     /// Raises an alarm: in the log at once, in the database if that still works.
