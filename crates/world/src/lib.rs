@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
+pub mod model;
+
 use deed::class::Class;
 use deed::event::{AsOf, Body, Issued, Proof, Source, assemble};
 use deed::intent::{Change, Intent};
