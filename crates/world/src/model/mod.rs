@@ -4,13 +4,15 @@
 //! lie. What they may do is an [`Act`]; what must hold whatever they do stands in [`Model::broken`], by the names that
 //! docs/model.md gives the laws.
 
+mod scenes;
 mod stage;
 mod tags;
 mod universe;
 
-pub use stage::{EXPIRY, Key, Stage, Witnesses};
-pub use tags::Tags;
-pub use universe::{Universe, Wish};
+pub use scenes::scenes;
+pub use stage::{EXPIRY, Key, Stage, Witnesses, card_keys};
+pub use tags::Signatures;
+pub use universe::{Done, Universe, Wish};
 
 use crate::{DAY, HOUR, START};
 use deed::event::{Body, Event, Observation};
@@ -150,8 +152,14 @@ pub struct Model {
 impl Model {
     /// A scene, with the weakest quorum that the format lets it have.
     pub fn new(scene: Scene) -> Self {
+        Self::with(Signatures::Tags, scene)
+    }
+
+    /// A scene with signatures of a kind.
+    pub fn with(signatures: Signatures, scene: Scene) -> Self {
         let strong = Witnesses { quorum: scene.witnesses.all, ..scene.witnesses };
-        let stage = Stage::new(scene.witnesses).or_else(|_| Stage::new(strong)).unwrap();
+        let stage =
+            Stage::new(signatures, scene.witnesses).or_else(|_| Stage::new(signatures, strong)).unwrap();
         Self { scene, stage }
     }
 
@@ -258,6 +266,17 @@ impl Model {
 
     /// What an act leads to; nothing, if somebody refuses it.
     pub fn after(&self, u: &Universe, act: &Act) -> Option<Universe> {
+        let mut before = u.clone();
+        before.done.clear();
+        let mut after = self.next(&before, act)?;
+        if self.stage.signatures == Signatures::Tags {
+            // Millions of states are kept.
+            after.done = Vec::new();
+        }
+        Some(after)
+    }
+
+    fn next(&self, u: &Universe, act: &Act) -> Option<Universe> {
         let stage = &self.stage;
         let live_body = || {
             let live = u.state(0).live.as_ref()?;
@@ -299,14 +318,14 @@ impl Model {
                     false => Body::Requested { intent: stage.intent(u.state(0), Wish::Mine, None)? },
                 };
                 let proof = u.sign(0, &mut stage.hand(*key), &body);
-                self.say(u, body, proof, false)
+                self.say(u, *key, body, proof, false)
             }
             Act::OwnerSaysElsewhere(key) => {
                 let body = live_body()?;
                 let mut elsewhere = u.sign(0, &mut stage.hand(*key), &body);
                 let twin = keys::digest::sha256(&[&u.state(0).deed_id, b"another deed"]);
                 elsewhere = stage.hand(*key).prove(&twin, elsewhere.as_of, &body);
-                self.say(u, body, elsewhere, true)
+                self.say(u, *key, body, elsewhere, true)
             }
             Act::Deliver(i) => {
                 let said = &u.said[*i];
@@ -366,7 +385,8 @@ impl Model {
             Act::Log(node) => {
                 let bytes = u.nodes[*node].writing.clone()?;
                 let state = u.state(*node).clone();
-                let after = deed::verify::step(&Tags, &stage.manifests, Some(state), &bytes).ok()?;
+                let after =
+                    deed::verify::step(&self.stage.signatures, &stage.manifests, Some(state), &bytes).ok()?;
                 let leaf = leaf(&stage.roll, &after, after.seq())?;
                 let view = &u.views[u.nodes[*node].view];
                 if view.iter().any(|logged| logged.leaf == leaf) {
@@ -378,7 +398,7 @@ impl Model {
             }
             Act::Commit(at) => {
                 let closed = self.close(u, 0, *at)?;
-                let logged = self.after(&closed, &Act::Log(0))?;
+                let logged = self.next(&closed, &Act::Log(0))?;
                 logged.take(stage, 0)
             }
             Act::Take(node) => u.take(stage, *node),
@@ -405,13 +425,20 @@ impl Model {
         (!said).then_some(())
     }
 
-    fn say(&self, u: &Universe, body: Body, proof: deed::event::Proof, elsewhere: bool) -> Option<Universe> {
+    fn say(
+        &self,
+        u: &Universe,
+        key: Key,
+        body: Body,
+        proof: deed::event::Proof,
+        elsewhere: bool,
+    ) -> Option<Universe> {
         if u.said.iter().any(|said| said.proof == proof) {
             return None;
         }
         let mut next = u.clone();
-        next.said.push(Said { body, proof, objections: u.past.objections, elsewhere, used: 0 });
-        next.said.sort_by_key(|said| said.proof.encode());
+        next.said.push(Said { key, body, proof, objections: u.past.objections, elsewhere, used: 0 });
+        next.said.sort_by_key(|said| (said.key, said.body.kind(), said.elsewhere, said.proof.as_of.seq));
         Some(next.named())
     }
 
@@ -424,8 +451,10 @@ impl Model {
         let objection = Objection { deed_id: u.state(node).deed_id, body_bytes: body.encode(), body, proof };
         let mut pin: Pin = (*u.nodes[node].pin).clone();
         let now = UnixTime(u.now);
-        let outcome = pin.object(&Tags, &self.stage.manifests, &objection.encode(), now).ok()?;
+        let outcome =
+            pin.object(&self.stage.signatures, &self.stage.manifests, &objection.encode(), now).ok()?;
         let mut next = u.clone();
+        next.done.push(Done::Objected(node, objection.encode()));
         next.judge_objection(node, &pin);
         let known = u.past.objected.contains(&(node, request, place));
         if outcome == Objected::InTime && Some(place) != over && !known {
@@ -463,10 +492,12 @@ impl Model {
             return None;
         }
         let mut pin = (*u.nodes[node].pin).clone();
-        pin.close(&Tags, &stage.manifests, &bytes, UnixTime(u.now)).ok()?;
+        pin.close(&self.stage.signatures, &stage.manifests, &bytes, UnixTime(u.now)).ok()?;
         let mut next = u.clone();
         next.nodes[node].pin = Arc::new(pin);
-        next.nodes[node].writing = Some(bytes.into());
+        let bytes: Arc<[u8]> = bytes.into();
+        next.done.push(Done::Closed(node, bytes.clone()));
+        next.nodes[node].writing = Some(bytes);
         Some(next.named())
     }
 

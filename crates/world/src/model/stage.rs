@@ -1,20 +1,21 @@
 //! Where a model plays: an operator, its log and witnesses, a number with its owner's keys, cards for everybody.
 
-use super::tags::{Hand, Tags, tag};
+use super::tags::{Hand, Signatures};
 use crate::{DAY, START};
 use deed::event::{AsOf, Body, Issued, Source, assemble};
 use deed::log::Leaf;
 use deed::log::merkle::Tree;
-use deed::log::note::{Checkpoint, SignedNote, TYPE_COSIGNATURE, TYPE_ED25519, VerifierKey};
+use deed::log::note::{Checkpoint, SignatureLine, SignedNote, TYPE_COSIGNATURE, TYPE_ED25519, VerifierKey};
 use deed::log::proof::TlogProof;
 use deed::manifest::{Manifest, Manifests, RoleKind, SignedManifest, Site};
 use deed::record::{Card, Factor, Place, Purpose, Tenure};
 use deed::signer::SignStatement;
 use deed::{Digest, Reason};
 use keys::Secret;
+use keys::subscriber::SubscriberKeys;
 
 /// Whose keys there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The passkey in the owner's phone, which his account syncs.
     Phone,
@@ -39,6 +40,8 @@ pub struct Witnesses {
 
 /// A stage.
 pub struct Stage {
+    /// What a signature is.
+    pub signatures: Signatures,
     /// Under which manifest.
     pub manifests: Manifests,
     manifest: Digest,
@@ -61,14 +64,15 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage whose number has these keys; `None` where the format refuses so weak a quorum.
-    pub fn new(witnesses: Witnesses) -> Result<Self, Reason> {
-        let log = VerifierKey { name: "log.model".into(), kind: TYPE_ED25519, key: [100; 32] };
+    /// A stage; refused where the format refuses so weak a quorum.
+    pub fn new(signatures: Signatures, witnesses: Witnesses) -> Result<Self, Reason> {
+        let key = signatures.ed25519_of(LOG);
+        let log = VerifierKey { name: "log.model".into(), kind: TYPE_ED25519, key };
         let cosigners: Vec<_> = (0..witnesses.all)
             .map(|i| VerifierKey {
                 name: format!("witness.model/{i}"),
                 kind: TYPE_COSIGNATURE,
-                key: [101 + i as u8; 32],
+                key: signatures.ed25519_of(LOG + 1 + i as u8),
             })
             .collect();
         let mut policy = format!("log {log}\n");
@@ -77,11 +81,11 @@ impl Stage {
         }
         let names: Vec<String> = (0..witnesses.all).map(|i| format!("w{i}")).collect();
         policy.push_str(&format!("group enough {} {}\nquorum enough\n", witnesses.quorum, names.join(" ")));
-        let (issuer, issuer_role) = Hand::role(RoleKind::Issuer, 0, 1);
-        let (consent, consent_role) = Hand::role(RoleKind::Consent, 0, 2);
-        let (first, first_role) = Hand::role(RoleKind::Desk, 3, 3);
-        let (second, second_role) = Hand::role(RoleKind::Desk, 4, 4);
-        let (auc, auc_role) = Hand::role(RoleKind::Auc, 0, 5);
+        let (issuer, issuer_role) = Hand::role(signatures, RoleKind::Issuer, 0, 1);
+        let (consent, consent_role) = Hand::role(signatures, RoleKind::Consent, 0, 2);
+        let (first, first_role) = Hand::role(signatures, RoleKind::Desk, 3, 3);
+        let (second, second_role) = Hand::role(signatures, RoleKind::Desk, 4, 4);
+        let (auc, auc_role) = Hand::role(signatures, RoleKind::Auc, 0, 5);
         let roll = Secret::new([6; 32]);
         let manifest = Manifest {
             operator: "Model Mobile".into(),
@@ -99,25 +103,25 @@ impl Stage {
             roll_digest: keys::digest::sha256(&[roll.danger_expose()]),
             next_root: [0; 32],
         };
-        let (id, bytes, root) = (manifest.id(), manifest.encode(), [7; 32]);
-        let signature = tag(&root, &SignedManifest::message(&bytes));
+        let (id, bytes, root) = (manifest.id(), manifest.encode(), signatures.ed25519_of(7));
+        let signature = signatures.sign(7, &SignedManifest::message(&bytes));
         let chain = [SignedManifest { manifest: bytes, root, signature }];
-        let manifests = Manifests::verify(&Tags, &keys::digest::sha256(&[&root]), &chain)?;
+        let manifests = Manifests::verify(&signatures, &keys::digest::sha256(&[&root]), &chain)?;
         let factor = |key, (hand, factor): (Hand, Factor)| (key, hand, factor);
         let factors = vec![
-            factor(Key::Phone, Hand::synced(Place::Phone, 20)),
-            factor(Key::Paper, Hand::sheet(21)),
-            factor(Key::Pretender, Hand::synced(Place::Elsewhere, 22)),
-            factor(Key::Thiefs, Hand::raw(Purpose::Move, Place::Elsewhere, 23)),
+            factor(Key::Phone, Hand::synced(signatures, Place::Phone, 20)),
+            factor(Key::Paper, Hand::sheet(signatures, 21)),
+            factor(Key::Pretender, Hand::synced(signatures, Place::Elsewhere, 22)),
+            factor(Key::Thiefs, Hand::raw(signatures, Purpose::Move, Place::Elsewhere, 23)),
         ];
-        let card = |n: u8| Card {
-            iccid: format!("89860012000000000{n:02}").parse().unwrap(),
-            imsi: format!("4600012345678{n:02}").parse().unwrap(),
-            eid: None,
-            key_commit: [n; 32],
-            card_pub: None,
+        let card = |n: u8| {
+            let iccid = format!("89860012000000000{n:02}").parse().unwrap();
+            let imsi = format!("4600012345678{n:02}").parse().unwrap();
+            let key_commit = card_keys(n).commitment(&imsi, &iccid);
+            Card { iccid, imsi, eid: None, key_commit, card_pub: None }
         };
         Ok(Self {
+            signatures,
             manifests,
             manifest: id,
             roll,
@@ -179,17 +183,28 @@ impl Stage {
         let size = tree.size();
         let checkpoint = Checkpoint { origin: self.log.name.clone(), size, root: tree.root(size).unwrap() };
         let text = checkpoint.text();
-        let mut signatures = vec![Hand::line(&self.log.name, self.log.id(), &self.log.key, &text, None)];
+        let signature = self.signatures.sign(LOG, text.as_bytes()).to_vec();
+        let mut signatures =
+            vec![SignatureLine { name: self.log.name.clone(), id: self.log.id(), signature }];
         let honest = self.witnesses.all - self.witnesses.liars;
         for (i, key) in self.cosigners.iter().enumerate() {
             let time = if i >= honest { lie } else { at };
             if i >= honest || follows(i) {
-                signatures.push(Hand::line(&key.name, key.id(), &key.key, &text, Some(time)));
+                let seed = LOG + 1 + i as u8;
+                signatures.push(self.signatures.cosign(seed, &key.name, key.id(), &text, time));
             }
         }
         let path = tree.inclusion(index, size).unwrap_or_default();
         TlogProof { index, path, checkpoint: SignedNote { text, signatures } }
     }
+}
+
+/// Seed of the log's key; its witnesses' follow.
+const LOG: u8 = 100;
+
+/// The keys of the cards, by their order.
+pub fn card_keys(n: u8) -> SubscriberKeys {
+    SubscriberKeys::new(Secret::new([n; 16]), Secret::new([n ^ 0x80; 16]), Secret::new([n; 32]))
 }
 
 /// Whose deed this is about.

@@ -1,10 +1,10 @@
 //! One state of the model: logs, nodes with their pins, what is on its way, and what the laws look back at.
 
 use super::stage::{EXPIRY, Key, Stage, number};
-use super::tags::Tags;
 use crate::DAY;
 use deed::event::{AsOf, Body, Event, Proof, assemble, head};
 use deed::log::Leaf;
+use deed::log::proof::TlogProof;
 use deed::pin::{Pin, Serve, leaf};
 use deed::record::{FactorId, Place};
 use deed::signer::SignStatement;
@@ -59,6 +59,8 @@ pub struct Node {
 /// A statement that an owner has made and somebody else holds.
 #[derive(Debug, Clone)]
 pub struct Said {
+    /// With which key.
+    pub key: Key,
     /// The event type.
     pub body: Body,
     /// His proof.
@@ -103,6 +105,17 @@ pub struct Past {
     pub moved: bool,
 }
 
+/// Something that was done to a node.
+#[derive(Debug, Clone)]
+pub enum Done {
+    /// It accepted an event, with its proof.
+    Accepted(usize, Arc<[u8]>, TlogProof),
+    /// It took an objection.
+    Objected(usize, Vec<u8>),
+    /// It closed a commit.
+    Closed(usize, Arc<[u8]>),
+}
+
 /// A state.
 #[derive(Clone)]
 pub struct Universe {
@@ -118,6 +131,8 @@ pub struct Universe {
     pub said: Vec<Said>,
     /// What was.
     pub past: Past,
+    /// What was done to nodes last: for whoever does the same to others.
+    pub done: Vec<Done>,
     name: Digest,
 }
 
@@ -125,11 +140,12 @@ impl Universe {
     /// A number that was just issued, at each of these nodes; `None` where the format refuses the deed.
     pub fn begin(stage: &Stage, keys: &[Key], nodes: usize) -> Option<Self> {
         let event = stage.issue(keys);
-        let state = step(&Tags, &stage.manifests, None, &event).ok()?;
+        let state = step(&stage.signatures, &stage.manifests, None, &event).ok()?;
         let now = crate::START;
         let logged = Logged { leaf: leaf(&stage.roll, &state, 0)?, event: event.clone().into(), at: now };
         let proof = stage.prove(&[logged.leaf], 0, now, 1, |_| true);
-        let pin = Pin::accept(&Tags, &stage.manifests, &stage.roll, None, &event, Some(&proof)).ok()?;
+        let pin =
+            Pin::accept(&stage.signatures, &stage.manifests, &stage.roll, None, &event, Some(&proof)).ok()?;
         let node = Node { pin: Arc::new(pin), view: 0, writing: None };
         let universe = Self {
             now,
@@ -138,6 +154,7 @@ impl Universe {
             nodes: vec![node; nodes],
             said: Vec::new(),
             past: Past::default(),
+            done: vec![Done::Accepted(0, event.into(), proof)],
             name: [0; 32],
         };
         Some(universe.named())
@@ -200,7 +217,7 @@ impl Universe {
     /// One more event that a node's deed goes on with legally: logged where that node looks, and accepted there.
     pub fn write(&self, stage: &Stage, node: usize, body: &Body, proofs: &[Proof]) -> Option<Self> {
         let bytes = self.assembled(node, body, proofs);
-        let state = step(&Tags, &stage.manifests, Some(self.state(node).clone()), &bytes).ok()?;
+        let state = step(&stage.signatures, &stage.manifests, Some(self.state(node).clone()), &bytes).ok()?;
         let mut next = self.clone();
         next.log(node, &bytes, leaf(&stage.roll, &state, state.seq())?);
         next.take(stage, node)
@@ -234,9 +251,17 @@ impl Universe {
         let follows = self.follows(before.view);
         let proof = stage.prove(&leaves, index as u64, self.now, 1, follows);
         let pin = (*before.pin).clone();
-        let pin =
-            Pin::accept(&Tags, &stage.manifests, &stage.roll, Some(pin), &logged.event, Some(&proof)).ok()?;
+        let pin = Pin::accept(
+            &stage.signatures,
+            &stage.manifests,
+            &stage.roll,
+            Some(pin),
+            &logged.event,
+            Some(&proof),
+        )
+        .ok()?;
         let mut next = self.clone();
+        next.done.push(Done::Accepted(node, logged.event.clone(), proof));
         next.note(stage, node, &pin, &logged.event);
         let closing = pin.closing.is_some();
         next.nodes[node].pin = Arc::new(pin);
