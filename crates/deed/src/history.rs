@@ -11,7 +11,7 @@ use crate::log::merkle::root_from_inclusion;
 use crate::log::note::{Checkpoint, SignedNote};
 use crate::manifest::{Manifests, SignedManifest};
 use crate::state::State;
-use crate::{Digest, FORMAT, Reason, verify};
+use crate::{Digest, FORMAT, Reason, Refusal, verify};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use keys::Secret;
@@ -101,7 +101,9 @@ pub struct Report {
 pub struct Broken {
     /// The last step that held.
     pub reached: Option<Reached>,
-    /// Why the next did not.
+    /// At which event the next did not, where it was one.
+    pub event: Option<u64>,
+    /// Why.
     pub reason: Reason,
 }
 
@@ -144,60 +146,62 @@ impl History {
 
     /// Checks it all, from what the owner already has.
     pub fn verify(&self, verifier: &impl Verifier, receipt: &Receipt) -> Result<Report, Broken> {
-        let broken = |reached| move |reason| Broken { reached, reason };
-        self.check_chain(receipt).map_err(broken(None))?;
+        let broken = |reached| move |reason| Broken { reached, event: None, reason };
+        let at =
+            |reached| move |Refusal { seq, reason }: Refusal| Broken { reached, event: Some(seq), reason };
+        self.check_chain(receipt).map_err(at(None))?;
         let at_rules = broken(Some(Reached::Chain));
         let manifests =
             Manifests::verify(verifier, &receipt.root_digest, &self.manifests).map_err(at_rules)?;
         let events: Vec<&[u8]> = self.events.iter().map(|e| e.event.as_slice()).collect();
-        let state = verify(verifier, &manifests, None, &events).map_err(|r| at_rules(r.reason))?;
+        let state = verify(verifier, &manifests, None, &events).map_err(at(Some(Reached::Chain)))?;
         if *state.watch_key_at(receipt.seq) != receipt.watch_key {
             return Err(at_rules(Reason::OtherDeed));
         }
         let at_log = broken(Some(Reached::Rules));
         let (manifest, policy) = manifests.get(&state.manifest).map_err(at_log)?;
         let note = SignedNote::parse(&self.checkpoint).map_err(|e| at_log(Reason::Log(e.to_string())))?;
-        self.check_log(&state, &note).map_err(at_log)?;
+        self.check_log(&state, &note).map_err(at(Some(Reached::Rules)))?;
         let at_witnesses = broken(Some(Reached::Logged));
         policy.judge(verifier, &note).map_err(|e| at_witnesses(Reason::Log(e.to_string())))?;
         if state.head_at(receipt.seq) != Some(receipt.head) {
-            return Err(Broken { reached: Some(Reached::Witnessed), reason: Reason::AsOf });
+            let event = Some(receipt.seq);
+            return Err(Broken { reached: Some(Reached::Witnessed), event, reason: Reason::AsOf });
         }
         Ok(Report { state, reached: Reached::SameAsMyPin, live: manifest.live })
     }
 
-    fn check_chain(&self, receipt: &Receipt) -> Result<(), Reason> {
+    fn check_chain(&self, receipt: &Receipt) -> Result<(), Refusal> {
         let mut prev = None;
-        for (seq, logged) in self.events.iter().enumerate() {
-            let event = Event::decode(&logged.event)?;
-            if event.seq != seq as u64 {
-                return Err(Reason::Sequence);
+        for (seq, logged) in (0..).zip(&self.events) {
+            let event = Event::decode(&logged.event).map_err(|reason| reason.at(seq))?;
+            if event.seq != seq {
+                return Err(Reason::Sequence.at(seq));
             }
             if event.deed() != receipt.deed_id {
-                return Err(Reason::OtherDeed);
+                return Err(Reason::OtherDeed.at(seq));
             }
             if prev.is_some_and(|prev| prev != event.prev) {
-                return Err(Reason::Prev);
+                return Err(Reason::Prev.at(seq));
             }
             prev = Some(head(&logged.event));
         }
-        if prev.is_some() { Ok(()) } else { Err(Reason::Missing("there is no event at all")) }
+        if prev.is_some() { Ok(()) } else { Err(Reason::Missing("there is no event at all").at(0)) }
     }
 
-    fn check_log(&self, state: &State, note: &SignedNote) -> Result<(), Reason> {
-        let checkpoint = Checkpoint::parse(&note.text).map_err(|e| Reason::Log(e.to_string()))?;
+    fn check_log(&self, state: &State, note: &SignedNote) -> Result<(), Refusal> {
+        let checkpoint = Checkpoint::parse(&note.text).map_err(|e| Reason::Log(e.to_string()).at(0))?;
         let mut last = None;
-        for (seq, logged) in self.events.iter().enumerate() {
-            let seq = seq as u64;
-            let head = state.head_at(seq).ok_or(Reason::Sequence)?;
+        for (seq, logged) in (0..).zip(&self.events) {
+            let head = state.head_at(seq).ok_or(Reason::Sequence.at(seq))?;
             let tag = if seq == 0 { self.tag0 } else { state.tag(seq) };
             let hash = Leaf { tag, head }.hash();
             let root = root_from_inclusion(&hash, logged.index, checkpoint.size, &logged.path);
             if root != Some(checkpoint.root) && stands(Defence::HistoryIsLogged) {
-                return Err(Reason::Log("an event is not in the log".into()));
+                return Err(Reason::Log("an event is not in the log".into()).at(seq));
             }
             if last.is_some_and(|last| logged.index <= last) {
-                return Err(Reason::Log("the events are not in the log in their order".into()));
+                return Err(Reason::Log("the events are not in the log in their order".into()).at(seq));
             }
             last = Some(logged.index);
         }

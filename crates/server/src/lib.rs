@@ -2,6 +2,7 @@
 //! [`operator`], stores, and only then answers.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod bank;
 pub mod clock;
 pub mod committer;

@@ -364,7 +364,7 @@ fn open() -> Open {
         address
     });
     let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-    let token = |seed: u8| server::http::reader_token(&keys::Secret::new([seed; 32]));
+    let token = |seed: u8| server::http::reader_token(&keys::Secret::new([seed ^ 0x80; 32]));
     Open {
         url: format!("http://{address}"),
         handle: committer.handle(),

@@ -11,17 +11,24 @@ use keys::sign::Host;
 use server::deployment::is_own_witness;
 use std::path::PathBuf;
 
-/// Check a number's exported history, offline.
+/// Check a number's exported history, offline; or, with --data, every history in an operator's database.
 ///
 /// Five steps, each including those before it: chain, rules, logged, witnessed, same as my pin. Exit code 0 only if all
 /// five hold. With --log the leaves are looked for in the log as it is now, too.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// What `simward number history --export` wrote.
-    history: PathBuf,
+    #[arg(required_unless_present = "data", conflicts_with = "data")]
+    history: Option<PathBuf>,
     /// The owner's receipt.
-    #[arg(long, value_name = "FILE")]
-    receipt: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "data", conflicts_with = "data")]
+    receipt: Option<PathBuf>,
+    /// A node's folder, or a copy of its `manifest` and `operator.db`: every number in it, event by event, to the fourth step.
+    #[arg(long, value_name = "DIR", conflicts_with = "log")]
+    data: Option<PathBuf>,
+    /// SHA-256 of the operator's root key, in hexadecimal, known from elsewhere.
+    #[arg(long, value_name = "HEX", requires = "data")]
+    root: Option<String>,
     /// Read the whole log at this URL prefix: each leaf is in it, and no other leaf has the tag of one.
     #[arg(long, value_name = "URL")]
     log: Option<String>,
@@ -40,8 +47,17 @@ pub(crate) enum VerifyError {
     #[error("{}: {}", .0.display(), .1)]
     Io(PathBuf, std::io::Error),
     /// It does not hold.
-    #[error("does not hold after `{}`: {}", reached(.0.reached), .0.reason)]
+    #[error("does not hold after `{}`{}: {}", reached(.0.reached), at(.0.event), .0.reason)]
     Broken(Broken),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] server::StartError),
+    /// The root.
+    #[error("--root is SHA-256 of a key: 64 hexadecimal digits")]
+    Root,
+    /// Some numbers of a database do not hold.
+    #[error("{0} of {1} histories in the database do not hold")]
+    Edited(usize, usize),
     /// It holds, and the log of today does not hold it.
     #[error("the file holds, and the log does not agree: {0}")]
     Live(#[from] LiveError),
@@ -53,6 +69,11 @@ const STEPS: [Reached; 5] =
 /// The highest step that holds, in a word.
 pub(crate) fn reached(step: Option<Reached>) -> &'static str {
     step.map_or("nothing", Reached::as_str)
+}
+
+/// Where a history breaks, in words.
+fn at(event: Option<u64>) -> String {
+    event.map_or_else(String::new, |seq| format!(", at event {seq}"))
 }
 
 /// The step after it: the one that did not hold.
@@ -69,13 +90,18 @@ fn held(step: Option<Reached>) -> String {
 
 /// Checks a history's bytes against a receipt.
 pub(crate) fn check(bytes: &[u8], receipt: &Receipt) -> Result<Report, Broken> {
-    let history = History::decode(bytes).map_err(|reason| Broken { reached: None, reason })?;
+    let history = History::decode(bytes).map_err(|reason| Broken { reached: None, event: None, reason })?;
     history.verify(&Host, receipt)
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), VerifyError> {
-    let receipt = read_receipt(&args.receipt)?;
-    let bytes = std::fs::read(&args.history).map_err(|e| VerifyError::Io(args.history.clone(), e))?;
+    if let Some(dir) = &args.data {
+        return database(dir, args);
+    }
+    // The command line has seen to it that both are there.
+    let (Some(file), Some(receipt)) = (&args.history, &args.receipt) else { return Ok(()) };
+    let receipt = read_receipt(receipt)?;
+    let bytes = std::fs::read(file).map_err(|e| VerifyError::Io(file.clone(), e))?;
     let report = check(&bytes, &receipt);
     let live = match (&report, &args.log) {
         (Ok(report), Some(url)) => Some(against(&Http::new(url), &bytes, &receipt, report)),
@@ -88,6 +114,41 @@ pub(crate) fn run(args: &Args) -> Result<(), VerifyError> {
     }
     report.map_err(VerifyError::Broken)?;
     live.transpose()?;
+    Ok(())
+}
+
+/// Every number of a database.
+fn database(dir: &std::path::Path, args: &Args) -> Result<(), VerifyError> {
+    let root = args.root.as_deref().map(|text| {
+        let mut root = [0; 32];
+        hex::decode_to_slice(text, &mut root).map(|()| root).map_err(|_| VerifyError::Root)
+    });
+    let audited = server::audit::audit(dir, root.transpose()?)?;
+    let broken = audited.iter().filter(|number| number.broken.is_some()).count();
+    for number in &audited {
+        let (seq, reason) = number.broken.as_ref().map(|(seq, reason)| (*seq, reason)).unzip();
+        if args.json {
+            println!(
+                "{}",
+                serde_json::json!({"number": number.number.as_str(), "events": number.events,
+                    "reached": number.reached.map(Reached::as_str), "holds": reason.is_none(), "event": seq,
+                    "reason": reason.map(Reason::code), "why": reason.map(ToString::to_string)})
+            );
+        } else if let (Some(seq), Some(reason)) = (seq, reason) {
+            println!("+{}  event {seq} does not hold: {reason}", number.number);
+        } else {
+            println!("+{}  {} events hold: {}", number.number, number.events, held(number.reached));
+        }
+    }
+    if broken > 0 {
+        return Err(VerifyError::Edited(broken, audited.len()));
+    }
+    if !args.json {
+        println!(
+            "{} histories hold; what the owners' receipts say is for the owners to compare",
+            audited.len()
+        );
+    }
     Ok(())
 }
 
@@ -110,7 +171,7 @@ fn print_json(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveEr
     println!(
         "{}",
         serde_json::json!({"reached": step.map(Reached::as_str), "holds": reason.is_none(),
-            "next": next(step), "reason": reason.map(Reason::code), "why": reason.map(ToString::to_string),
+            "next": next(step), "event": report.as_ref().err().and_then(|b| b.event), "reason": reason.map(Reason::code), "why": reason.map(ToString::to_string),
             "seq": seq, "test_deed": test, "live": live})
     );
 }
@@ -129,7 +190,7 @@ fn print(report: &Result<Report, Broken>, live: Option<&Result<Live, LiveError>>
         Err(broken) => {
             println!("reached: {}", held(broken.reached));
             if let Some(next) = next(broken.reached) {
-                println!("  not      {next}: {}", broken.reason);
+                println!("  not      {next}{}: {}", at(broken.event), broken.reason);
             }
             return;
         }

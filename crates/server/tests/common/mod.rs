@@ -125,7 +125,7 @@ impl Stage {
             previous: None,
             source: Source::New,
             tenure: Tenure::Personal,
-            watch_key: Secret::new([seed; 32]),
+            watch_key: Secret::new([seed ^ 0x80; 32]),
             slots: vec![(0, card)],
             factors: vec![passkey.factor(), sheet.factor(), hold_code.factor().clone()],
         };
