@@ -6,7 +6,7 @@
 
 /// A defence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u64)]
 pub enum Defence {
     /// Only a desk asks on somebody's behalf.
     DeskToken,
@@ -46,6 +46,62 @@ pub enum Defence {
     UndoingWaits,
     /// A row of the database that differs is an alarm, and darkens no line.
     RowsDarkenNothing,
+    /// No class without at least one factor, whatever desks agree and however long they wait.
+    NoClassWithoutAFactor,
+    /// A lock forbids its kind of change.
+    LocksHold,
+    /// No port-out in the week after a change of SIM.
+    NoPortAfterMove,
+    /// One place alone waits, so that the other has time to say no.
+    OnePlaceWaits,
+    /// While a line is suspended the phone alone is worth nothing.
+    PhoneAloneResumesNothing,
+    /// Desks that give a number up wait for its owner's word.
+    AbandonedWaits,
+    /// A closed number rests before it is issued again.
+    FreezeBeforeReissue,
+    /// A ported number's keys count as one place at first.
+    Probation,
+    /// Each key of a first event shows that somebody has it.
+    FirstKeysProve,
+    /// A statement names the deed that it is about.
+    StatementsNameTheirDeed,
+    /// What a signer has seen is an event of this very deed.
+    SeenIsOurs,
+    /// A signature is by the key that the factor's name is the digest of.
+    KeyOfTheFactor,
+    /// A passkey's answer was given on a page of ours.
+    OriginIsOurs,
+    /// And not in somebody else's frame.
+    NoForeignFrame,
+    /// The tag of a first event is keyed.
+    TagsAreKeyed,
+    /// A place that a request overrides does not stop it.
+    OverIsOver,
+    /// An owner's request ends one of a lower rank.
+    OwnersOutrank,
+    /// Trusted people speak together.
+    PeopleSpeakTogether,
+    /// Failures are counted, and no later success wipes them out.
+    FailuresCount,
+    /// A sealed row opens under its own name alone.
+    RowsKnowTheirName,
+    /// A channel that was removed hears everything for thirty days.
+    OldChannelsHear,
+    /// In safe mode the payer's channels hear nothing.
+    SafeMode,
+    /// Safe mode leaves two channels that hear.
+    SafeModeLeavesTwo,
+    /// Days count as they are seen, one by one.
+    DaysAreSeen,
+    /// Nothing is frozen before notices have arrived by two kinds of channel.
+    NoticesArrive,
+    /// A notice that failed is sent again.
+    FailedIsTriedAgain,
+    /// A clock that runs is told of at every step.
+    StepsAreTold,
+    /// A desk issues and invites so often a day and no more.
+    LinesAreCapped,
 }
 
 /// Whether a defence stands.
@@ -61,18 +117,18 @@ pub use switches::{danger_all_on, danger_switch_off, stands};
 #[cfg(feature = "danger_switches")]
 mod switches {
     use super::Defence;
-    use core::sync::atomic::{AtomicU32, Ordering};
+    use core::sync::atomic::{AtomicU64, Ordering};
 
-    static OFF: AtomicU32 = AtomicU32::new(0);
+    static OFF: AtomicU64 = AtomicU64::new(0);
 
     /// Whether a defence stands.
     pub fn stands(defence: Defence) -> bool {
-        OFF.load(Ordering::SeqCst) & 1 << defence as u32 == 0
+        OFF.load(Ordering::SeqCst) & 1 << defence as u64 == 0
     }
 
     /// Takes one defence away, in the whole process.
     pub fn danger_switch_off(defence: Defence) {
-        OFF.fetch_or(1 << defence as u32, Ordering::SeqCst);
+        OFF.fetch_or(1 << defence as u64, Ordering::SeqCst);
     }
 
     /// Puts all of them back.

@@ -3,6 +3,7 @@
 //! A signer signs what he wants and the head he has seen, not the tip of the chain: other events cannot starve him.
 
 use crate::cbor::{Reader, Writer, whole};
+use crate::defence::{Defence, stands};
 use crate::hash::{self, Digest};
 use crate::intent::Intent;
 use crate::record::{Card, Factor, FactorId, Tenure, read_bits};
@@ -123,7 +124,7 @@ pub fn message(deed_id: &Digest, as_of: &AsOf, kind: u64, body: &[u8]) -> Vec<u8
     let statement = Writer::new()
         .array(5)
         .uint(FORMAT)
-        .bytes(deed_id)
+        .bytes(if stands(Defence::StatementsNameTheirDeed) { deed_id } else { &[0; 32] })
         .array(2)
         .uint(as_of.seq)
         .bytes(&as_of.head)

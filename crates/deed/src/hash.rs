@@ -1,5 +1,6 @@
 //! Labelled hashes: H(label, b) = SHA-256(label ‖ 0x00 ‖ b).
 
+use crate::defence::{Defence, stands};
 use alloc::vec::Vec;
 use keys::Secret;
 
@@ -33,8 +34,9 @@ pub fn tag(watch_key: &Secret<[u8; 32]>, seq: u64) -> Digest {
 
 /// The tag of event 0 under roll scheme 1: the same for every first event of one number and generation.
 pub fn roll_tag(roll_key: &Secret<[u8; 32]>, generation: u64, number: &wire::Msisdn) -> Digest {
+    let nothing = Secret::new([0; 32]);
     keys::digest::hmac_sha256(
-        roll_key,
+        if stands(Defence::TagsAreKeyed) { roll_key } else { &nothing },
         &[ROLL.as_bytes(), &[0], &generation.to_be_bytes(), number.as_str().as_bytes()],
     )
 }

@@ -184,7 +184,7 @@ impl Pin {
         let over = live.intent.over;
         let forbidding = forbidding_bit(live.intent.change.kind());
         let stops = |standing: &Standing| {
-            Some(standing.place) != over
+            (Some(standing.place) != over || !stands(Defence::OverIsOver))
                 && match &standing.against {
                     Against::Request(vetoed) => vetoed == request,
                     Against::Bits(bits) => {
@@ -386,6 +386,22 @@ impl Pin {
         Serve::Serve { sms_held_until: held.filter(|until| *until > now) }
     }
 
+    /// Whether this first event may follow the deed here, were it logged at `now`: asked before it is written, too, since
+    /// what is logged once keeps its tag for good.
+    pub fn may_be_followed(&self, issued: &Issued, now: UnixTime) -> Result<(), Reason> {
+        let closed = self.state.closed.as_ref().ok_or(Reason::LivingDeed)?;
+        if self.state.number != issued.number || issued.generation != self.state.generation + 1 {
+            return Err(Reason::Generation("it is not the next generation of this number"));
+        }
+        if issued.previous != Some(self.state.head()) {
+            return Err(Reason::Generation("it names another end than the last deed had"));
+        }
+        if now.0 < closed.ready.saturating_add(FREEZE) && stands(Defence::FreezeBeforeReissue) {
+            return Err(Reason::Generation("the number has not rested for ninety witnessed days"));
+        }
+        Ok(())
+    }
+
     /// The IMSI that answers for the number at `now`.
     pub fn resolve(&self, now: UnixTime) -> Option<Imsi> {
         if self.gone(now) { None } else { self.state.card().map(|c| c.imsi) }
@@ -420,18 +436,11 @@ fn follows(
             _ => Err(Reason::Generation("no deed of this number was closed here")),
         };
     };
-    let closed = former.state.closed.as_ref().ok_or(Reason::LivingDeed)?;
-    if former.state.number != state.number || state.generation != former.state.generation + 1 {
-        return Err(Reason::Generation("it is not the next generation of this number"));
+    former.may_be_followed(issued, UnixTime(logged.map_or(u64::MAX, |leaf| leaf.witnessed.still_at)))?;
+    if logged.is_none() {
+        return Err(Reason::Log("its leaf is not in the log".into()));
     }
-    if issued.previous != Some(former.state.head()) {
-        return Err(Reason::Generation("it names another end than the last deed had"));
-    }
-    match logged {
-        Some(leaf) if leaf.witnessed.still_at >= closed.ready.saturating_add(FREEZE) => Ok(()),
-        Some(_) => Err(Reason::Generation("the number has not rested for ninety witnessed days")),
-        None => Err(Reason::Log("its leaf is not in the log".into())),
-    }
+    Ok(())
 }
 
 fn logged(

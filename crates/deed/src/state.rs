@@ -3,6 +3,7 @@
 use crate::Reason;
 use crate::cbor::{Reader, Writer, whole};
 use crate::class::Class;
+use crate::defence::{Defence, stands};
 use crate::event::{MAX_EVENTS, MAX_FACTORS, MAX_SLOTS, MAX_WATCH_KEYS, Source};
 use crate::hash::{self, Digest};
 use crate::intent::Intent;
@@ -249,7 +250,7 @@ impl State {
     /// darken a line for good.
     pub(crate) fn suspended_against_phone(&self, over: Option<Place>) -> bool {
         let stuck = over == Some(Place::Operator) && !self.able(Place::Elsewhere, &[]);
-        self.held(bit::SERVICE, over.filter(|_| stuck))
+        self.held(bit::SERVICE, over.filter(|_| stuck)) && stands(Defence::PhoneAloneResumesNothing)
     }
 
     /// Whether the owner has a factor in a place that may consent, apart from these.

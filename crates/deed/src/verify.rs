@@ -111,7 +111,11 @@ pub(crate) fn check(
     };
     match state {
         None if proof.as_of != AsOf::NOTHING => return Err(Reason::AsOf),
-        Some(state) if state.head_at(proof.as_of.seq) != Some(proof.as_of.head) => return Err(Reason::AsOf),
+        Some(state)
+            if state.head_at(proof.as_of.seq) != Some(proof.as_of.head) && stands(Defence::SeenIsOurs) =>
+        {
+            return Err(Reason::AsOf);
+        }
         _ => {}
     }
     let message = message(&deed_id, &proof.as_of, kind, body_bytes);

@@ -334,7 +334,7 @@ async fn issue(
 ) -> Result<Json<ChangedView>, Failure> {
     door.desk(&headers)?;
     let (issued, proofs) = first_event(&body)?;
-    let reply = door.node.run(move |node| node.issue(issued, proofs)).await?;
+    let reply = door.node.run(move |node| node.issue_at_desk(issued, proofs)).await?;
     Ok(changed(&reply))
 }
 

@@ -177,17 +177,20 @@ fn authorised(
     if !backing.elsewhere && !backing.people && state.suspended_against_phone(live.intent.over) {
         return Err(Reason::Held(bit::SERVICE));
     }
-    if probation && backing.phone && backing.elsewhere {
+    if probation && backing.phone && backing.elsewhere && stands(Defence::Probation) {
         backing.elsewhere = false;
     }
     if live.intent.change.introduces().iter().any(|factor| !shown(state, live, factor)) {
         return Err(Reason::Missing("a new factor's proof that somebody has it"));
     }
-    let (class, mut class_wait) = backing.class(live.intent.over).ok_or(Reason::Class)?;
+    let anything = || (!stands(Defence::NoClassWithoutAFactor)).then_some((Class::B, None));
+    let (class, mut class_wait) = backing.class(live.intent.over).or_else(anything).ok_or(Reason::Class)?;
     if suspended && !backing.elsewhere && !backing.people && live.intent.over.is_some() {
         class_wait = Some(PAST_A_SUSPENSION);
     }
-    if gives_itself_up(state, live, counted) || goes_back(state, live) && !stands(Defence::UndoingWaits) {
+    let at_once = goes_back(state, live) && !stands(Defence::UndoingWaits)
+        || class == Class::B && !stands(Defence::OnePlaceWaits);
+    if gives_itself_up(state, live, counted) || at_once {
         return Ok((class, 0));
     }
     let needed = wait(manifest, &live.intent.change, class, class_wait, backing, suspended);
@@ -220,7 +223,8 @@ fn gives_itself_up(state: &State, live: &Live, counted: &Counted) -> bool {
 fn given_up(manifest: &Manifest, live: &Live, start_seq: u64) -> Result<u64, Reason> {
     let in_time: Vec<(Consenter, u64)> =
         live.consents.iter().filter(|(_, seq)| *seq <= start_seq).copied().collect();
-    if two_desks(&in_time) { Ok(own(manifest, 10, Class::X, ABANDONED)) } else { Err(Reason::Class) }
+    let needed = if stands(Defence::AbandonedWaits) { own(manifest, 10, Class::X, ABANDONED) } else { 0 };
+    if two_desks(&in_time) { Ok(needed) } else { Err(Reason::Class) }
 }
 
 /// What may have changed since the request was made.
@@ -228,7 +232,10 @@ fn may_follow(state: &State, live: &Live, counted: &Counted, proved: &Proved) ->
     match &live.intent.change {
         Change::RemoveFactor { factor } => removable(state, factor, &counted.sheets(state)),
         Change::PortOut { .. } => match &state.moved {
-            Some(m) if proved.ready < m.ready.saturating_add(NO_PORT_AFTER_MOVE) => {
+            Some(m)
+                if proved.ready < m.ready.saturating_add(NO_PORT_AFTER_MOVE)
+                    && stands(Defence::NoPortAfterMove) =>
+            {
                 Err(Reason::Wait { waited: proved.ready.saturating_sub(m.ready), needed: NO_PORT_AFTER_MOVE })
             }
             _ => Ok(()),

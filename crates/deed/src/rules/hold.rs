@@ -1,6 +1,7 @@
 //! Events 4 and 6: stopping. Objections are instant, need one voice, and no single place can silence them.
 
 use super::{Step, known, not_before_objection, not_replayed};
+use crate::defence::{Defence, stands};
 use crate::event::Proof;
 use crate::manifest::RoleKind;
 use crate::proven::Signer;
@@ -57,7 +58,7 @@ impl Objector {
         if self.hold_only {
             return Err(Reason::Role("a hold-only key holds; it vetoes nothing"));
         }
-        if Some(self.place) == over { Err(Reason::Overridden) } else { Ok(()) }
+        if Some(self.place) == over && stands(Defence::OverIsOver) { Err(Reason::Overridden) } else { Ok(()) }
     }
 
     /// Whether this voice may set these bits.

@@ -1,6 +1,7 @@
 //! Event 0: the number, its first card, the owner's keys.
 
 use super::request::owners_set;
+use crate::defence::{Defence, stands};
 use crate::event::{Event, Issued, MAX_FACTORS, MAX_SLOTS};
 use crate::manifest::RoleKind;
 use crate::proven::Signer;
@@ -84,7 +85,9 @@ fn check_factors(issued: &Issued, signers: &[Signer]) -> Result<Vec<FactorState>
             return Err(Reason::Issue("one factor twice"));
         }
         let counter = counters.iter().find(|(signer, _)| *signer == id.0).map(|(_, counter)| *counter);
-        let counter = counter.ok_or(Reason::Missing("a factor's proof that its owner has it"))?;
+        let counter = counter
+            .or_else(|| (!stands(Defence::FirstKeysProve)).then_some(0))
+            .ok_or(Reason::Missing("a factor's proof that its owner has it"))?;
         out.push(FactorState::new(factor.clone(), 0, counter, 0));
     }
     owners_set(&issued.factors).map_err(Reason::Issue)?;

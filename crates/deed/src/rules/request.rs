@@ -32,7 +32,7 @@ pub(super) fn requested(mut state: State, step: &Step<'_>, intent: &Intent) -> R
     let agreed = agreements(&state, step, intent, true)?;
     check_holds(&state, intent, &agreed)?;
     let rank = rank_of(&state, intent, &agreed);
-    if state.live.as_ref().is_some_and(|live| live.rank >= rank) {
+    if state.live.as_ref().is_some_and(|live| live.rank >= rank || !stands(Defence::OwnersOutrank)) {
         return Err(Reason::Rank);
     }
     state.live = Some(Live {
@@ -206,7 +206,8 @@ pub(super) fn backing(
             Consenter::BreakGlass { .. } => {}
         }
     }
-    backing.people = state.people_needed > 0 && people >= state.people_needed;
+    let needed = if stands(Defence::PeopleSpeakTogether) { state.people_needed } else { 1 };
+    backing.people = state.people_needed > 0 && people >= needed;
     backing.two_desks = two_desks(consents);
     backing
 }
@@ -241,7 +242,7 @@ pub(super) fn forbidden(state: &State, intent: &Intent) -> Result<(), Reason> {
         return Err(Reason::Held(bit::LEGAL));
     }
     match forbidding_bit(intent.change.kind()) {
-        Some(bit) if state.held(bit, intent.over) => Err(Reason::Held(bit)),
+        Some(bit) if state.held(bit, intent.over) && stands(Defence::LocksHold) => Err(Reason::Held(bit)),
         _ => Ok(()),
     }
 }

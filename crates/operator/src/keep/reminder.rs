@@ -4,6 +4,7 @@
 
 use super::due::{REMINDERS, deadline, left};
 use super::ledger::Line;
+use deed::defence::{Defence, stands};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
@@ -88,7 +89,8 @@ fn within(since: Date, today: Date) -> bool {
 impl Channel {
     /// Whether it hears anything on a day.
     pub fn hears(&self, safe_mode: bool, today: Date) -> bool {
-        !(safe_mode && self.payer) && self.removed.is_none_or(|day| within(day, today))
+        let silent = safe_mode && self.payer && stands(Defence::SafeMode);
+        !silent && self.removed.is_none_or(|day| within(day, today) && stands(Defence::OldChannelsHear))
     }
 
     /// Whether all are to hear that it was added or removed.
@@ -201,6 +203,7 @@ fn heard(line: &Line, wanted: &Wanted<'_>, today: Date) -> bool {
             && notice.to == wanted.channel.to
             && match (notice.state, wanted.about) {
                 (Delivery::Delivered, _) => true,
+                (Delivery::Failed, _) if !stands(Defence::FailedIsTriedAgain) => true,
                 (state, About::Clock) => state == Delivery::Sent,
                 _ => notice.on == today,
             }
@@ -300,7 +303,7 @@ impl Line {
     /// Turns safe mode on or off. It leaves two channels at least, or whoever calls the owner a payer silences the line.
     pub fn set_safe_mode(&mut self, on: bool) -> Result<(), ChannelRefusal> {
         let others = self.channel.iter().filter(|c| c.removed.is_none() && !c.payer).count();
-        if on && others < 2 {
+        if on && others < 2 && stands(Defence::SafeModeLeavesTwo) {
             return Err(ChannelRefusal::TooFew);
         }
         self.safe_mode = on;

@@ -1,7 +1,7 @@
 //! Changing deeds: issue, request, consent, object, commit.
 
 use super::Node;
-use super::heard::Heard;
+use super::heard::{Begun, Heard};
 use deed::event::{Body, Issued, Proof};
 use deed::intent::Intent;
 use deed::objection::Objection;
@@ -36,6 +36,12 @@ pub struct Stated {
 }
 
 impl Node {
+    /// A desk issues a number: only so many a day.
+    pub fn issue_at_desk(&mut self, body: Issued, proofs: Vec<Proof>) -> Result<Reply, Refusal> {
+        self.heard.begin_line(Begun::Number, self.clock.now())?;
+        self.issue(body, proofs)
+    }
+
     /// A number's first event.
     pub fn issue(&mut self, body: Issued, proofs: Vec<Proof>) -> Result<Reply, Refusal> {
         let number = body.number;
@@ -178,7 +184,8 @@ impl Node {
             if let (Command::Commit { .. }, Some(commit)) = (command, reply.events.last()) {
                 self.close(commit)?;
             }
-            if matches!(command, Command::Issue { .. }) {
+            if let Command::Issue { body, .. } = command {
+                self.may_begin(body)?;
                 self.check_new_cards(&reply)?;
             }
             if reply.leaves.iter().any(|leaf| self.log.first_with(&leaf.tag).is_some()) {
@@ -203,6 +210,18 @@ impl Node {
         Err(Refusal::Broken(
             "the database holds an event of this number that is no legal one; nothing was changed".into(),
         ))
+    }
+
+    /// Whether a first event may begin here. What is refused only after it was logged would keep its tag, and the number
+    /// could never be issued again.
+    fn may_begin(&self, issued: &Issued) -> Result<(), Refusal> {
+        match self.pins.pin(&issued.number) {
+            Some(former) => Ok(former.may_be_followed(issued, self.witnessed)?),
+            None if issued.generation != 0 => {
+                Err(Reason::Generation("no deed of this number was closed here").into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Leaves that are durable in the database come into the log, to be followed; the first one's place.

@@ -2,6 +2,7 @@
 
 use super::Node;
 use super::deeds::Stated;
+use deed::defence::{Defence, stands};
 use deed::event::{AsOf, Body};
 use deed::intent::{Change, Intent};
 use deed::state::bit;
@@ -19,6 +20,11 @@ const OPEN_FOR: u64 = 20 * 86_400;
 const LOST: u64 = 1;
 /// Why a signed-in owner's objection was made, as event 4 writes it.
 const NOT_ME: u64 = 1;
+
+/// What a row is sealed for: it opens nowhere else.
+fn sealed_for(place: &str) -> &[u8] {
+    if stands(Defence::RowsKnowTheirName) { place.as_bytes() } else { b"anywhere" }
+}
 
 impl Node {
     /// This machine's time: for what the doors count, never for waits.
@@ -41,7 +47,7 @@ impl Node {
         let Some(Row::Bytes(sealed)) = self.database.load(&[Key::Door(name.into())])?.pop().flatten() else {
             return Ok(None);
         };
-        let plain = self.door_key.open_random(name.as_bytes(), &sealed);
+        let plain = self.door_key.open_random(sealed_for(name), &sealed);
         Ok(plain.ok().and_then(|plain| serde_json::from_slice(&plain).ok()))
     }
 
@@ -60,7 +66,7 @@ impl Node {
     fn seal(&mut self, place: &str, what: &impl Serialize) -> Vec<u8> {
         // What the doors keep are plain structs, which JSON always holds.
         let plain = serde_json::to_vec(what).unwrap_or_default();
-        self.door_key.seal_random(&mut self.rng, place.as_bytes(), &plain)
+        self.door_key.seal_random(&mut self.rng, sealed_for(place), &plain)
     }
 
     /// Writes a door's rows and records, all or none. False if something that can be used once is used already.
@@ -87,7 +93,7 @@ impl Node {
         let place = record_place(stream, number);
         let rows = self.database.records(stream, number, most)?;
         let open = |(id, row): (u64, RecordRow)| {
-            let plain = self.door_key.open_random(place.as_bytes(), &row.bytes).ok()?;
+            let plain = self.door_key.open_random(sealed_for(&place), &row.bytes).ok()?;
             Some((id, row.at, serde_json::from_slice(&plain).ok()?))
         };
         Ok(rows.into_iter().filter_map(open).collect())

@@ -1,6 +1,8 @@
 //! How often each signer was heard today: a deed holds 4,096 events, and no key may fill it in an afternoon.
 
 use deed::Digest;
+use deed::defence::{Defence, stands};
+use operator::Refusal;
 use std::collections::HashMap;
 use wire::{Msisdn, UnixTime};
 
@@ -8,6 +10,8 @@ use wire::{Msisdn, UnixTime};
 const STATEMENTS: u32 = 60;
 /// Requests of all desks about one number in a day.
 const DESK_REQUESTS: u32 = 10;
+/// Numbers that a desk issues in a day, and as many owners that it invites: a shop has customers, a SIM farm has lists.
+const LINES: u32 = 100;
 const DAY: u64 = 86_400;
 
 /// Counts, in memory only.
@@ -15,6 +19,17 @@ const DAY: u64 = 86_400;
 pub(super) struct Heard {
     day: u64,
     counts: HashMap<(Msisdn, Digest), u32>,
+    issued: u32,
+    invited: u32,
+}
+
+/// What a desk begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begun {
+    /// A number.
+    Number,
+    /// An invitation to one.
+    Invitation,
 }
 
 impl Heard {
@@ -30,14 +45,31 @@ impl Heard {
     /// Whether one more would be too many.
     pub(super) fn too_often(&self, number: &Msisdn, signer: &Digest, now: UnixTime) -> bool {
         let most = if *signer == Self::DESKS { DESK_REQUESTS } else { STATEMENTS };
-        self.day == now.0 / DAY && self.counts.get(&(*number, *signer)).is_some_and(|n| *n >= most)
+        let counted = self.day == now.0 / DAY && stands(Defence::FailuresCount);
+        counted && self.counts.get(&(*number, *signer)).is_some_and(|n| *n >= most)
     }
 
     /// Counts a statement that was accepted: strangers' signatures take no memory.
     pub(super) fn count(&mut self, number: &Msisdn, signer: &Digest, now: UnixTime) {
         if self.day != now.0 / DAY {
-            (self.day, self.counts) = (now.0 / DAY, HashMap::new());
+            *self = Self { day: now.0 / DAY, ..Self::default() };
         }
         *self.counts.entry((*number, *signer)).or_default() += 1;
+    }
+
+    /// A desk begins another line, unless it has begun as many today as a shop has customers.
+    pub(super) fn begin_line(&mut self, what: Begun, now: UnixTime) -> Result<(), Refusal> {
+        if self.day != now.0 / DAY {
+            *self = Self { day: now.0 / DAY, ..Self::default() };
+        }
+        let begun = match what {
+            Begun::Number => &mut self.issued,
+            Begun::Invitation => &mut self.invited,
+        };
+        if *begun >= LINES && stands(Defence::LinesAreCapped) {
+            return Err(Refusal::refused("rate", "this desk has begun as many numbers as it may in a day"));
+        }
+        *begun = begun.saturating_add(1);
+        Ok(())
     }
 }

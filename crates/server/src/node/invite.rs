@@ -2,6 +2,7 @@
 //! a number's watch key invites a browser to the holder's portal.
 
 use super::Node;
+use super::heard::Begun;
 use deed::event::{Issued, Proof};
 use deed::record::Card;
 use operator::Refusal;
@@ -66,6 +67,7 @@ impl Node {
         if self.pin(number).is_ok() {
             return Err(deed::Reason::LivingDeed.into());
         }
+        self.heard.begin_line(Begun::Invitation, self.now())?;
         let until = self.now().0 + TO_OWN;
         self.invite(
             "issue",

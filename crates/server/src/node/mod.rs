@@ -201,9 +201,10 @@ impl Node {
 
     /// The lines of the witnesses in this process; what one saw is stored before its line counts.
     fn cosign_here(&mut self, note: &mut SignedNote) {
-        let now = self.witness_clock.now();
         let mut refusals = Vec::new();
         for (witness, path) in &mut self.witnesses {
+            // Each looks at the clock itself: not all of them need be right.
+            let now = self.witness_clock.now();
             let proof = self.log.consistency(witness.seen().size).unwrap_or_default();
             let before = witness.seen();
             let cosigned = witness.cosign(note, &proof, now);

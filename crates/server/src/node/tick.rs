@@ -1,6 +1,7 @@
 //! What a node does by itself: fresh checkpoints, waits that begin and end, and the comparison of database and pins.
 
 use super::Node;
+use deed::defence::{Defence, stands};
 use deed::event::Source;
 use deed::log::policy::Witnessed;
 use deed::log::proof::TlogProof;
@@ -196,7 +197,11 @@ impl Node {
         let card = if let Some(Row::Card(card)) = &card { Some(card) } else { None };
         let events = deed.map_or(Ok(Vec::new()), |deed| self.database.events(&deed))?;
         let claims = Claims { number: *number, row, card, events: &events };
-        for alarm in compare(&self.pins, &self.pins.keys().kek, &claims, now) {
+        let alarms = compare(&self.pins, &self.pins.keys().kek, &claims, now);
+        if !alarms.is_empty() && !stands(Defence::RowsDarkenNothing) {
+            self.pins.set_behind(*number);
+        }
+        for alarm in alarms {
             self.alarm_about(number, &alarm);
         }
         Ok(())

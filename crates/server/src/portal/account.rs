@@ -1,6 +1,7 @@
 //! A holder's account at the portal: how somebody signs in for a number. Kept sealed in the operator's database.
 
 use crate::node::Node;
+use deed::defence::{Defence, stands};
 use operator::Refusal;
 use operator::store::Write;
 use serde::{Deserialize, Serialize};
@@ -48,8 +49,8 @@ impl Password {
     }
 
     /// Whether there is evidence that somebody else knows it: the one reason to force a change.
-    pub(super) const fn is_known_to_others(&self) -> bool {
-        self.right_with_wrong_code >= EVIDENCE
+    pub(super) fn is_known_to_others(&self) -> bool {
+        self.right_with_wrong_code >= EVIDENCE && stands(Defence::FailuresCount)
     }
 }
 
@@ -142,7 +143,7 @@ impl Account {
             self.tries = Tries { since: now.0, spent: 0 };
         }
         self.tries.spent = self.tries.spent.saturating_add(1);
-        self.tries.spent <= MOST_TRIES
+        self.tries.spent <= MOST_TRIES || !stands(Defence::FailuresCount)
     }
 
     /// Takes a code: right, and for a later step than any before.
