@@ -91,6 +91,11 @@ impl Api {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// GET, as whoever has this token.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, token: &str) -> Result<T, ApiError> {
         let bytes = self.get_bytes(path, token)?;

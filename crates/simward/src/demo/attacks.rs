@@ -26,7 +26,7 @@ const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 
 /// The thief's intent: the owner's number to a card of his own.
-fn theft(cast: &Cast, to: &Card) -> Result<Intent, DemoError> {
+pub(super) fn theft(cast: &Cast, to: &Card) -> Result<Intent, DemoError> {
     let now = cast.show()?;
     Ok(Intent {
         change: Change::Move { slot: 0, from: CardId(digest(&now.card_id)?), to: to.clone(), lost: false },
@@ -50,7 +50,7 @@ fn still_the_owners(cast: &mut Cast, alarm: &str) -> Result<bool, DemoError> {
     Ok(resolved == cast.phone.imsi() && attached && raised)
 }
 
-fn database(cast: &Cast) -> PathBuf {
+pub(super) fn database(cast: &Cast) -> PathBuf {
     cast.stage.data().join("operator.db")
 }
 
@@ -163,7 +163,7 @@ pub(super) fn by_the_key(cast: &mut Cast) -> Result<(), DemoError> {
 }
 
 /// A role's key, as an insider who reads the key files has it.
-fn role(data: &Path, file: &str, kind: RoleKind, office: u64) -> Result<RoleSigner, DemoError> {
+pub(super) fn role(data: &Path, file: &str, kind: RoleKind, office: u64) -> Result<RoleSigner, DemoError> {
     let seed = digest(std::fs::read_to_string(data.join(file))?.trim())?;
     Ok(RoleSigner::new(kind, office, Ed25519Key::from_seed(&Secret::new(seed))))
 }
@@ -340,7 +340,7 @@ pub(super) fn by_the_stolen_phone(cast: &mut Cast) -> Result<(), DemoError> {
 }
 
 /// The operator's machine is set a month ahead, then a month back, while a request waits.
-fn by_the_clock(cast: &mut Cast, blank: &Card) -> Result<(), DemoError> {
+pub(super) fn by_the_clock(cast: &mut Cast, blank: &Card) -> Result<(), DemoError> {
     let now = cast.stage.now();
     let mut reasons = Vec::new();
     for wrong in [now + 10 * DAY, now - 10 * DAY] {
@@ -454,7 +454,7 @@ pub(super) fn copy_of_today(cast: &mut Cast) -> Result<PathBuf, DemoError> {
 
 const STORES: [&str; 2] = ["operator.db", "auc/pins.db"];
 
-fn copy_stores(from: &Path, to: &Path) -> Result<(), DemoError> {
+pub(super) fn copy_stores(from: &Path, to: &Path) -> Result<(), DemoError> {
     std::fs::create_dir_all(to.join("auc"))?;
     STORES.iter().try_for_each(|store| copy_store(from, to, store))
 }

@@ -60,20 +60,24 @@ pub(super) struct Approval {
 
 impl Cast {
     pub(super) fn gather(folder: &Path, json: bool) -> Result<Self, DemoError> {
-        Self::gather_on(Stage::open(folder, START)?, json)
+        Self::gather_on(Stage::open(folder, START)?, Report::new(json))
+    }
+
+    /// A play of which nothing is printed.
+    pub(super) fn gather_silently(folder: &Path) -> Result<Self, DemoError> {
+        Self::gather_on(Stage::open(folder, START)?, Report::silent())
     }
 
     /// A play in which the operator's clock is the witnesses' clock.
     #[cfg(all(test, feature = "danger_switches"))]
     pub(super) fn gather_with_one_clock(folder: &Path, json: bool) -> Result<Self, DemoError> {
-        Self::gather_on(Stage::open_with_one_clock(folder, START)?, json)
+        Self::gather_on(Stage::open_with_one_clock(folder, START)?, Report::new(json))
     }
 
-    fn gather_on(stage: Stage, json: bool) -> Result<Self, DemoError> {
+    fn gather_on(stage: Stage, report: Report) -> Result<Self, DemoError> {
         let number: Msisdn = parse("8613800138000")?;
         let thiefs: Msisdn = parse("8613900139000")?;
         let mut rng = seeded()?;
-        let report = Report::new(json);
         let (owner, profile) = issue_to(stage.api()?, &number, &mut rng)?;
         let phone = Phone::new(profile, &stage.radio(), 1, seeded()?)?;
         report.step(
@@ -174,9 +178,14 @@ impl Cast {
 
     /// Lets time pass, the node at work, and looks again and again.
     pub(super) fn pass(&mut self, seconds: u64) -> Result<(), DemoError> {
+        self.pass_in(seconds, GLANCE)
+    }
+
+    /// The same with a look at other times than every quarter of an hour.
+    pub(super) fn pass_in(&mut self, seconds: u64, glance: u64) -> Result<(), DemoError> {
         let mut left = seconds;
         while left > 0 {
-            let step = left.min(GLANCE);
+            let step = left.min(glance);
             self.stage.advance(step);
             self.glance(step / 60)?;
             self.stage.tick()?;

@@ -13,6 +13,9 @@ mod phone;
 mod play;
 mod report;
 mod rescue;
+mod scripts;
+#[cfg(test)]
+mod table_test;
 #[cfg(all(test, feature = "danger_switches"))]
 mod twins;
 
@@ -29,6 +32,15 @@ pub(crate) struct Args {
     /// Keep the folder, and say where it is.
     #[arg(long)]
     keep: bool,
+    /// Play each attack by itself, against a node of its own, and measure it.
+    #[arg(long)]
+    attacks: bool,
+    /// Only the attacks whose names begin so: A12, D-fork.
+    #[arg(long, requires = "attacks", value_name = "NAME")]
+    only: Option<String>,
+    /// The table of docs/attacks-numbers.md.
+    #[arg(long, requires = "attacks", conflicts_with = "json")]
+    markdown: bool,
     /// The administrator in the play: runs SQL from standard input on a database file, from a process of its own.
     #[arg(long, hide = true, value_name = "FILE")]
     administrator: Option<PathBuf>,
@@ -69,6 +81,15 @@ impl From<operator::Refusal> for DemoError {
 pub(crate) fn run(args: &Args) -> Result<(), DemoError> {
     if let Some(file) = &args.administrator {
         return Ok(administrator::run(file)?);
+    }
+    if args.attacks {
+        let form = match (args.json, args.markdown) {
+            (true, _) => scripts::Form::Json,
+            (_, true) => scripts::Form::Markdown,
+            _ => scripts::Form::Table,
+        };
+        let good = scripts::run(args.only.as_deref(), form)?;
+        return if good { Ok(()) } else { Err(DemoError::Broken) };
     }
     let folder = tempfile::Builder::new().prefix("simward-demo-").tempdir()?;
     let outcome = play::play(folder.path(), args.json);

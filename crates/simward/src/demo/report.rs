@@ -24,6 +24,7 @@ pub(crate) struct Attack {
 #[derive(Debug)]
 pub(crate) struct Report {
     json: bool,
+    silent: bool,
     /// All attacks so far.
     pub(crate) attacks: Vec<Attack>,
     /// Minutes in which a code sent to the number could be read by somebody else.
@@ -54,6 +55,7 @@ impl Report {
     pub(crate) fn new(json: bool) -> Self {
         Self {
             json,
+            silent: false,
             attacks: Vec::new(),
             stolen_code_minutes: 0,
             no_service_minutes: 0,
@@ -62,8 +64,16 @@ impl Report {
         }
     }
 
+    /// Collects, and prints nothing.
+    pub(crate) fn silent() -> Self {
+        Self { silent: true, ..Self::new(false) }
+    }
+
     /// Something that happened, and who did it.
     pub(crate) fn step(&self, who: &str, what: &str, outcome: &str) {
+        if self.silent {
+            return;
+        }
         if self.json {
             print_line(&json!({"step": what, "who": who, "outcome": outcome}));
         } else {
@@ -79,7 +89,8 @@ impl Report {
 
     /// An attack.
     pub(crate) fn attack(&mut self, attack: Attack) {
-        if self.json {
+        if self.silent {
+        } else if self.json {
             let Attack { name, refused, ref reason, .. } = attack;
             print_line(&AttackLine { attack: name, refused, reason });
         } else {
@@ -153,7 +164,7 @@ struct Summary {
     no_service: BTreeMap<&'static str, u64>,
 }
 
-fn print_line(line: &impl Serialize) {
+pub(super) fn print_line(line: &impl Serialize) {
     // These types have nothing that JSON cannot hold.
     println!("{}", serde_json::to_string(line).unwrap_or_default());
 }

@@ -102,7 +102,7 @@ fn stuck(why: &str) -> DemoError {
 }
 
 /// The hold code, typed into a browser that is not the owner's; how many milliseconds it took.
-fn suspend(cast: &mut Cast) -> Result<u128, DemoError> {
+pub(super) fn suspend(cast: &mut Cast) -> Result<u128, DemoError> {
     let began = Instant::now();
     let as_of = cast.tip()?;
     let hold = cast.owner.hold_signer().ok_or_else(|| stuck("a sheet without a hold code"))?;

@@ -9,6 +9,7 @@
 use super::attacks;
 use super::cast::Cast;
 use super::phone::Attach;
+use super::scripts::{self, Outcome, Without};
 use crate::number::issue::issue_to;
 use crate::up::seeded;
 use deed::defence::{Defence, danger_all_on, danger_switch_off};
@@ -157,4 +158,42 @@ fn a_changed_history_passes_where_it_is_not_looked_for_in_the_log() {
     let (_folder, mut cast) = cast();
     attacks::on_the_exported_history(&mut cast).unwrap();
     succeeded(&cast, "history-changed");
+}
+
+/// Every script of `simward demo --attacks` whose defence is a switch: without it the attack gets through.
+#[test]
+fn every_script_gets_through_where_its_one_defence_is_away() {
+    let only = std::env::var("SIMWARD_TWIN").ok();
+    let mut wrong = Vec::new();
+    for script in scripts::scripts().iter().filter(|s| only.as_ref().is_none_or(|only| s.id == only)) {
+        let Without::Switches(defences) = script.without else { continue };
+        let off: Vec<Switched> = defences.first().map(|first| without(*first)).into_iter().collect();
+        defences.iter().skip(1).for_each(|more| danger_switch_off(*more));
+        let folder = tempfile::tempdir().unwrap();
+        let played = scripts::play(script, folder.path());
+        drop(off);
+        match played {
+            Ok(played) if !played.good(script) => {}
+            other => wrong.push(format!("{} without {defences:?}: {other:?}", script.id)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_veto_is_forked_away_where_the_witnesses_forget_too() {
+    let _guard = without(Defence::DeskToken);
+    danger_all_on();
+    let (_folder, mut cast) = cast();
+    let outcome = scripts::histories::forked_away_and_witnesses_forget(&mut cast).unwrap();
+    assert!(matches!(outcome, Outcome::Through(_)), "{outcome:?}");
+}
+
+#[test]
+fn a_request_goes_unheard_where_nobody_watches_the_log() {
+    let _guard = without(Defence::DeskToken);
+    danger_all_on();
+    let (_folder, mut cast) = cast();
+    let outcome = scripts::histories::notices_suppressed_and_nobody_watches(&mut cast).unwrap();
+    assert!(matches!(outcome, Outcome::Through(_)), "{outcome:?}");
 }

@@ -4,7 +4,7 @@ mod finding;
 mod history;
 mod look;
 mod memory;
-mod source;
+pub(crate) mod source;
 mod tell;
 
 pub(crate) use look::LOOK_AHEAD;
