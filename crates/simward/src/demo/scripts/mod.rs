@@ -5,6 +5,7 @@
 //! played codes go to the number and it is counted who reads them. Each names the defence whose removal lets it through:
 //! with the feature `danger_switches` a test takes that one away and sees it succeed ([`super::twins`]).
 
+mod cases;
 mod clocks;
 mod desks;
 mod hands;
@@ -17,6 +18,7 @@ mod phones;
 mod portal;
 mod recycling;
 mod rows;
+mod show;
 mod strangers;
 mod table;
 
@@ -151,8 +153,8 @@ pub(super) fn run(only: Option<&str>, form: Form) -> Result<bool, DemoError> {
     let good = scripts.iter().zip(&played).all(|(script, played)| played.good(script));
     match form {
         Form::Json => print_json(&scripts, &played, good),
-        Form::Markdown => print!("{}", table::markdown(&scripts, &played)),
-        Form::Table => table::print(&scripts, &played, only),
+        Form::Markdown => print!("{}", show::markdown(&scripts, &played)),
+        Form::Table => show::print(&scripts, &played, only),
     }
     Ok(good)
 }
@@ -233,8 +235,8 @@ fn print_json(scripts: &[Script], played: &[Played], good: bool) {
             does: script.does,
             refused,
             by,
-            defence: table::defence(&script.without),
-            twin: table::twin(&script.without),
+            defence: show::defence(&script.without),
+            twin: show::twin(&script.without),
             stolen_code_minutes: played.stolen_code_minutes,
             no_service_minutes: played.no_service_minutes,
             bound: script.bound.0,

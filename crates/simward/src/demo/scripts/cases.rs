@@ -1,0 +1,223 @@
+//! The cases of the deed's description that the list of attacks has not.
+
+use super::Without::{Rules, Switches, World};
+use super::recycling;
+use super::table::{NONE, SET_BACK, script};
+use super::{Script, desks, histories, objections, pages, phones, rows, strangers};
+use deed::defence::Defence as D;
+
+/// All of them.
+pub(super) fn of_the_deed() -> Vec<Script> {
+    vec![
+        script(
+            "D-index",
+            "the database",
+            "copies his wrapped key over the owner's",
+            Switches(&[D::PinsKeepKeys]),
+            NONE,
+            rows::copying_a_key,
+        ),
+        script(
+            "D-phone",
+            "passkey, mailbox and messages",
+            "asks for a change of SIM with the phone alone",
+            Switches(&[D::OnePlaceWaits]),
+            NONE,
+            phones::moving,
+        ),
+        script(
+            "D-sync",
+            "the account that syncs passkeys",
+            "adds a synced passkey as a key elsewhere",
+            Switches(&[D::SyncedIsInThePhone]),
+            NONE,
+            phones::claiming_another_place,
+        ),
+        script(
+            "D-young",
+            "the stolen phone, its owner away",
+            "adds a key and uses it a week later",
+            Switches(&[D::BornAtExpiry]),
+            NONE,
+            phones::using_a_new_key,
+        ),
+        script(
+            "D-forked",
+            "the operator, the stolen phone",
+            "goes back to copies from before the veto",
+            World("witnesses remember the log", "a_veto_is_forked_away_where_the_witnesses_forget_too"),
+            SET_BACK,
+            histories::forked_away,
+        ),
+        script(
+            "D-notices",
+            "the operator's database",
+            "deletes the notices of a request",
+            World(
+                "somebody watches the log with the watch key",
+                "a_request_goes_unheard_where_nobody_watches_the_log",
+            ),
+            NONE,
+            histories::notices_suppressed,
+        ),
+        script(
+            "D-page",
+            "a script in the portal",
+            "turns \"please sign in\" into an approval",
+            Switches(&[D::ChallengeIsTheStatement]),
+            NONE,
+            pages::asking_for_a_sign_in,
+        ),
+        script(
+            "D-genesis",
+            "a bribed clerk",
+            "issues a deed on a key that nobody has shown",
+            Switches(&[D::FirstKeysProve]),
+            NONE,
+            desks::naming_a_key,
+        ),
+        script(
+            "D-second",
+            "a bribed clerk",
+            "issues the number a second time",
+            Rules(
+                "a living number has one pin",
+                [
+                    "crates/deed/tests/twins.rs",
+                    "a_second_genesis_is_accepted_where_no_living_pin_is_remembered",
+                ],
+            ),
+            NONE,
+            desks::issuing_it_again,
+        ),
+        script(
+            "D-ported",
+            "a number stolen elsewhere",
+            "ports it in and moves it on at once",
+            Switches(&[D::Probation]),
+            NONE,
+            histories::ported_in,
+        ),
+        script(
+            "D-history",
+            "database and issuer's key",
+            "replaces the whole history",
+            Rules(
+                "the pin follows the witnessed log",
+                ["crates/deed/tests/twins.rs", "a_freshly_signed_history_is_legal_by_the_rules_alone"],
+            ),
+            NONE,
+            histories::replaced,
+        ),
+        script(
+            "D-bytes",
+            "an exported history",
+            "changes any byte of it",
+            Switches(&[D::HistoryIsLogged]),
+            NONE,
+            histories::changed,
+        ),
+        script(
+            "D-rollback",
+            "the enforcement point's disk",
+            "restores pins from before a change of SIM",
+            Switches(&[D::ReplayOnStart]),
+            SET_BACK,
+            histories::restored,
+        ),
+        script(
+            "D-withheld",
+            "the owner's request, kept back",
+            "hands it in after the owner's objection",
+            Switches(&[D::ObjectionsVoid]),
+            NONE,
+            objections::withholding,
+        ),
+        script(
+            "D-slot",
+            "a desk's token",
+            "fills the one slot for requests",
+            Switches(&[D::OwnersOutrank]),
+            NONE,
+            objections::squatting,
+        ),
+        script(
+            "D-form",
+            "a consent overheard",
+            "sends it again in the signature's second form",
+            Switches(&[D::StatementsWorkOnce]),
+            NONE,
+            objections::in_another_form,
+        ),
+        script(
+            "D-replay",
+            "a hold on the owner's other number",
+            "turns it against this one",
+            Switches(&[D::StatementsNameTheirDeed, D::SeenIsOurs]),
+            NONE,
+            objections::of_another_number,
+        ),
+        script(
+            "D-credential",
+            "a passkey with the owner's credential id",
+            "approves with it",
+            Switches(&[D::KeyOfTheFactor]),
+            NONE,
+            pages::with_the_same_credential_id,
+        ),
+        script(
+            "D-origin",
+            "a subdomain, or a domain that was lost",
+            "has the owner approve there",
+            Switches(&[D::OriginIsOurs]),
+            NONE,
+            pages::on_another_origin,
+        ),
+        script(
+            "D-frame",
+            "a page that frames the move page",
+            "has the owner approve in it",
+            Switches(&[D::NoForeignFrame]),
+            NONE,
+            pages::in_a_frame,
+        ),
+        script(
+            "D-erasure",
+            "the public log",
+            "looks for number and card in its leaves",
+            Switches(&[D::TagsAreKeyed]),
+            NONE,
+            histories::read_by_strangers,
+        ),
+        script(
+            "D-recycled",
+            "a number issued again in its time",
+            "looks for the old holder's deed",
+            Rules(
+                "a later generation is another deed, and names the end of the one before by its head alone",
+                [
+                    "crates/deed/tests/rules/generations.rs",
+                    "a_later_generation_names_how_the_one_before_ended",
+                ],
+            ),
+            NONE,
+            recycling::in_its_time,
+        ),
+        script(
+            "D-people",
+            "one of three trusted people",
+            "takes the number alone",
+            Switches(&[D::PeopleSpeakTogether]),
+            NONE,
+            strangers::with_one_friend,
+        ),
+        script(
+            "D-tenure",
+            "the stolen phone",
+            "makes it a company's number",
+            Switches(&[D::OnePlaceWaits]),
+            NONE,
+            objections::of_tenure,
+        ),
+    ]
+}
