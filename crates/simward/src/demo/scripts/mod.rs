@@ -159,6 +159,12 @@ pub(super) fn run(only: Option<&str>, form: Form) -> Result<bool, DemoError> {
     Ok(good)
 }
 
+/// Plays a script in a folder of its own.
+fn play_apart(script: &Script) -> Result<Played, DemoError> {
+    let folder = tempfile::Builder::new().prefix("simward-attack-").tempdir()?;
+    play(script, folder.path())
+}
+
 /// Plays scripts, as many at a time as there are processors.
 pub(super) fn play_all(scripts: &[Script]) -> Vec<Played> {
     let next = AtomicUsize::new(0);
@@ -169,11 +175,12 @@ pub(super) fn play_all(scripts: &[Script]) -> Vec<Played> {
             let at = next.fetch_add(1, Ordering::SeqCst);
             scripts.get(at).zip(played.get(at))
         } {
-            let outcome = tempfile::Builder::new()
-                .prefix("simward-attack-")
-                .tempdir()
-                .map_err(DemoError::from)
-                .and_then(|folder| play(script, folder.path()));
+            let mut outcome = play_apart(script);
+            if let Err(error) = &outcome {
+                // A machine that fell over says nothing about the attack. Said aloud, and tried once more.
+                eprintln!("simward: {} could not be played and is played again: {error}", script.id);
+                outcome = play_apart(script);
+            }
             if let Ok(mut place) = place.lock() {
                 *place = Some(outcome);
             }
