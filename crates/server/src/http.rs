@@ -20,9 +20,9 @@ use crate::committer::Handle;
 use crate::deployment::encode_manifests;
 use crate::node::{Invited, Receipt, Stated};
 use crate::view::{
-    ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, ManifestView,
-    MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView, StatementBody,
-    TipBody, TipView, UpdateBody, WITNESSED_CAVEAT,
+    ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, LiveView,
+    ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView,
+    StatementBody, TipBody, TipView, UpdateBody, WITNESSED_CAVEAT,
 };
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -33,7 +33,7 @@ use axum::{Json, Router};
 use deed::defence::{Defence, stands};
 use deed::event::{Body as EventBody, Issued, Proof};
 use deed::intent::Intent;
-use deed::record::{Card, FactorId};
+use deed::record::{Card, FactorId, Place};
 use keys::Secret;
 use operator::Refusal;
 use operator::consent::Reply;
@@ -461,7 +461,13 @@ async fn tip(State(door): Shared, JsonBody(body): JsonBody<TipBody>) -> Result<J
     let factor = FactorId(factor.map_err(|_| Malformed::new("factor", "not 32 octets"))?);
     let view = door.node.run(move |node| {
         let state = node.state_of_factor(&factor)?;
-        Ok(TipView { deed_id: hex::encode(state.deed_id), seq: state.seq(), head: hex::encode(state.head()) })
+        let person = state.factor(&factor).is_some_and(|known| known.factor.place == Place::People);
+        Ok(TipView {
+            deed_id: hex::encode(state.deed_id),
+            seq: state.seq(),
+            head: hex::encode(state.head()),
+            live: state.live.as_ref().filter(|_| person).map(|live| LiveView::of(live, None)),
+        })
     });
     Ok(Json(view.await?))
 }

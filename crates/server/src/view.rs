@@ -2,7 +2,8 @@
 
 use deed::State;
 use deed::pin::{Pin, Serve};
-use deed::state::Live;
+use deed::record::Tenure;
+use deed::state::{Live, Slot};
 use operator::pins::Served;
 use serde::{Deserialize, Serialize};
 use wire::UnixTime;
@@ -29,10 +30,22 @@ pub struct NumberView {
     /// Names of the stand-by cards that sleep.
     #[serde(default)]
     pub sleeping: Vec<String>,
+    /// Every card, by its slot.
+    #[serde(default)]
+    pub cards: Vec<SlotView>,
     /// Hold bits that stand.
     pub holds: Vec<u64>,
     /// The owner's keys.
     pub factors: Vec<FactorView>,
+    /// How many of the trusted people speak together; 0 where there are none.
+    #[serde(default)]
+    pub people_needed: u64,
+    /// `personal`, `business` or `minor`.
+    #[serde(default)]
+    pub tenure: String,
+    /// Whether the deed is at its end: the number has left or was given up.
+    #[serde(default)]
+    pub closed: bool,
     /// `served`, `emergency-only` or `refused`.
     pub served: String,
     /// Codes by SMS are held until then.
@@ -46,6 +59,19 @@ pub struct NumberView {
     pub test_deed: bool,
     /// Where the promise ends.
     pub caveat: String,
+}
+
+/// A card in its slot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SlotView {
+    /// Which slot; the number is answered by slot 0.
+    pub slot: u64,
+    /// Name of the card.
+    pub card_id: String,
+    /// Its serial number.
+    pub iccid: String,
+    /// Whether it is a stand-by card that sleeps.
+    pub asleep: bool,
 }
 
 /// Where a card was last seen.
@@ -136,8 +162,17 @@ impl NumberView {
             head: hex::encode(state.head()),
             live: state.live.as_ref().map(|l| LiveView::of(l, ready_at)),
             sleeping: state.slots.iter().filter(|s| s.dormant).map(|s| hex::encode(s.card.id().0)).collect(),
+            cards: state.slots.iter().map(SlotView::of).collect(),
             holds: state.standing_holds(),
             factors: factors(state),
+            people_needed: state.people_needed,
+            tenure: match state.tenure {
+                Tenure::Personal => "personal",
+                Tenure::Business => "business",
+                Tenure::Minor => "minor",
+            }
+            .into(),
+            closed: state.closed.is_some(),
             served: served.into(),
             sms_held_until: sms_held_until.map(|t| t.0),
             seen: None,
@@ -148,8 +183,16 @@ impl NumberView {
     }
 }
 
+impl SlotView {
+    fn of(slot: &Slot) -> Self {
+        let card = &slot.card;
+        let (card_id, iccid) = (hex::encode(card.id().0), card.iccid.to_string());
+        Self { slot: slot.number, card_id, iccid, asleep: slot.dormant }
+    }
+}
+
 impl LiveView {
-    fn of(live: &Live, ready_at: Option<UnixTime>) -> Self {
+    pub(crate) fn of(live: &Live, ready_at: Option<UnixTime>) -> Self {
         Self {
             request: hex::encode(live.head),
             what: operator::consent::describe(&live.intent),
@@ -297,6 +340,9 @@ pub struct TipView {
     pub seq: u64,
     /// Its head.
     pub head: String,
+    /// The live request, for a trusted person alone: whoever is to agree must see to what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveView>,
 }
 
 /// An update of a file of a number's card.

@@ -76,6 +76,14 @@ impl Api {
         Ok(Self::new(&read("url")?, &desk?, &bureau?, &bank?))
     }
 
+    /// The same without any token, for somebody who brings signatures.
+    pub(crate) fn of_anybody(data: &Path) -> Result<Self, ApiError> {
+        let path = data.join("url");
+        let url =
+            std::fs::read_to_string(&path).map_err(|e| ApiError::Folder(path.display().to_string(), e))?;
+        Ok(Self::new(url.trim(), "", "", ""))
+    }
+
     /// A node at an address.
     pub(crate) fn new(url: &str, desk: &str, bureau: &str, bank: &str) -> Self {
         let config = ureq::Agent::config_builder()

@@ -166,7 +166,11 @@ impl Owner {
 
     /// Reads an owner's folder.
     pub(crate) fn load(folder: &Path) -> Result<Self, OwnerError> {
-        let receipt = read_receipt(&folder.join("receipt.toml"))?;
+        Self::load_with(folder, read_receipt(&folder.join("receipt.toml"))?)
+    }
+
+    /// The same with a receipt that is not there yet.
+    pub(crate) fn load_with(folder: &Path, receipt: Receipt) -> Result<Self, OwnerError> {
         let path = folder.join("passkey.key");
         let damaged = |path: &Path, why: &str| OwnerError::Damaged(path.into(), why.into());
         let text = std::fs::read_to_string(&path).map_err(|e| OwnerError::Io(path.clone(), e))?;
@@ -187,6 +191,12 @@ impl Owner {
 
     /// Writes a new owner's folder; an existing one is left alone.
     pub(crate) fn save(&self, folder: &Path, number: &Msisdn) -> Result<(), OwnerError> {
+        self.save_keys(folder, number)?;
+        self.save_receipt(folder, number)
+    }
+
+    /// Writes a new owner's keys, without a receipt: there is no deed that knows them yet.
+    pub(crate) fn save_keys(&self, folder: &Path, number: &Msisdn) -> Result<(), OwnerError> {
         Self::must_be_new(folder)?;
         let write = |name: &str, text: String| {
             let path = folder.join(name);
@@ -202,12 +212,21 @@ impl Owner {
             value.map_err(|e| OwnerError::Damaged(folder.into(), e.to_string()))
         };
         write("passkey.key", text(toml::to_string(&passkey))?)?;
-        write("sheet.txt", self.sheet_text(number))?;
-        self.save_receipt(folder, number)
+        write("sheet.txt", self.sheet_text(number))
     }
 
     /// Writes the receipt, over an older one.
     pub(crate) fn save_receipt(&self, folder: &Path, number: &Msisdn) -> Result<(), OwnerError> {
+        self.save_receipt_as(folder, "receipt.toml", number)
+    }
+
+    /// Writes the receipt under another name, beside the one that counts.
+    pub(crate) fn save_receipt_as(
+        &self,
+        folder: &Path,
+        name: &str,
+        number: &Msisdn,
+    ) -> Result<(), OwnerError> {
         let receipt = ReceiptText {
             number: number.to_string(),
             deed_id: hex::encode(self.receipt.deed_id),
@@ -218,7 +237,7 @@ impl Owner {
         };
         let text =
             toml::to_string(&receipt).map_err(|e| OwnerError::Damaged(folder.into(), e.to_string()))?;
-        let path = folder.join("receipt.toml");
+        let path = folder.join(name);
         write_private(&path, text.as_bytes()).map_err(|e| OwnerError::Io(path, e))
     }
 

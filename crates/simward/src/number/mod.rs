@@ -1,12 +1,23 @@
-//! `simward number`: issue, show, change, veto, suspend, resume, stand-by card, history.
+//! `simward number`: issue, show, change, veto, suspend, resume, stand-by card, history, and every other wish of an owner's.
 
+mod asking;
 pub(crate) mod change;
+mod close;
+mod consent;
 pub(crate) mod issue;
+mod key_file;
 mod look;
 mod manage;
+mod people;
 pub(crate) mod propose;
+mod request_file;
 mod suspend;
+#[cfg(test)]
+mod tests;
 mod timeline;
+mod transfer;
+mod watch_key;
+mod wish;
 
 pub(crate) use look::{date, word};
 
@@ -40,6 +51,8 @@ struct Where {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Wish(wish::Wish),
     /// Issue a number: write its card's profile and its owner's keys and receipt.
     Issue {
         #[command(flatten)]
@@ -288,6 +301,7 @@ pub(crate) enum NumberError {
 
 pub(crate) fn run(args: Args) -> Result<(), NumberError> {
     match args.command {
+        Command::Wish(wish) => wish::run(wish),
         Command::Issue { at, profile, owner } => issue::issue(&at, &profile, &owner),
         Command::Invite { at, profile } => issue::invite(&at, &profile),
         Command::Ask { at, profile } => change::ask_at_desk(&at, &profile),

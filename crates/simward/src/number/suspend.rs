@@ -1,5 +1,6 @@
 //! Suspending a line (挂失): instant, with any key of the owner's, best with the one that can do nothing else.
 
+use super::asking::{Done, say};
 use super::change::digest;
 use super::{NumberError, Where, show, token_of};
 use crate::api::Api;
@@ -8,7 +9,7 @@ use clap::ValueEnum;
 use deed::event::{AsOf, Body};
 use deed::signer::SignStatement;
 use deed::state::bit;
-use server::view::{ChangedView, ObjectionBody, ReceiptView, StatementBody};
+use server::view::{ChangedView, NumberView, ObjectionBody, ReceiptView, StatementBody};
 use std::path::Path;
 use std::time::Instant;
 
@@ -50,13 +51,33 @@ pub(super) fn silence(api: &Api, at: &Where, owner: &Owner) -> Result<ChangedVie
 /// What is silenced, as event 6 writes it: consent, not objections.
 const CONSENT: u64 = 1;
 
-pub(super) fn suspend(at: &Where, folder: &Path, by: By) -> Result<(), NumberError> {
+/// Forbids something at once.
+pub(super) fn lock(at: &Where, bits: &[u64], folder: &Path, by: By, json: bool) -> Result<(), NumberError> {
     let mut owner = Owner::load(folder)?;
     let api = Api::of_folder(&at.data)?;
-    let began = Instant::now();
     let now = show(&api, &at.number, &token_of(&owner))?;
+    let receipt = hold(&api, &mut owner, &now, bits, by)?;
+    let now = show(&api, &at.number, &token_of(&owner))?;
+    let done = bits.iter().all(|bit| now.holds.contains(bit));
+    let words = match (done, receipt.in_time) {
+        (true, _) => "locked; only the owner unlocks it, after a wait",
+        (false, true) => "the node has it; it stands outside the deed as an objection",
+        (false, false) => "too late for the change being written; it stands against the next one",
+    };
+    let number = at.number.to_string();
+    say(json, &Done { action: "lock", number, done, request: None, seq: now.seq }, words)
+}
+
+/// Sets hold bits by an objection that one key signs.
+fn hold(
+    api: &Api,
+    owner: &mut Owner,
+    now: &NumberView,
+    bits: &[u64],
+    by: By,
+) -> Result<ReceiptView, NumberError> {
     let as_of = AsOf { seq: now.seq, head: digest(&now.head)? };
-    let body = Body::Held { bits: vec![bit::SERVICE], silenced: Vec::new(), reason: 1 };
+    let body = Body::Held { bits: bits.to_vec(), silenced: Vec::new(), reason: 1 };
     let deed_id = owner.receipt.deed_id;
     let objection = match by {
         By::Phone => owner.passkey.object(&deed_id, as_of, &body),
@@ -66,8 +87,15 @@ pub(super) fn suspend(at: &Where, folder: &Path, by: By) -> Result<(), NumberErr
             owner.hold_signer().ok_or_else(none)?.object(&deed_id, as_of, &body)
         }
     };
-    let body = ObjectionBody { objection: hex::encode(objection.encode()) };
-    let receipt: ReceiptView = api.post("/v1/objections", "", &body)?;
+    Ok(api.post("/v1/objections", "", &ObjectionBody { objection: hex::encode(objection.encode()) })?)
+}
+
+pub(super) fn suspend(at: &Where, folder: &Path, by: By) -> Result<(), NumberError> {
+    let mut owner = Owner::load(folder)?;
+    let api = Api::of_folder(&at.data)?;
+    let began = Instant::now();
+    let now = show(&api, &at.number, &token_of(&owner))?;
+    let receipt = hold(&api, &mut owner, &now, &[bit::SERVICE], by)?;
     let took = began.elapsed().as_millis();
     let served = show(&api, &at.number, &token_of(&owner))?.served;
     if served != "emergency-only" {
