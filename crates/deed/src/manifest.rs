@@ -334,6 +334,11 @@ impl SignedManifest {
         self.write(Writer::new()).done()
     }
 
+    /// From its bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Reason> {
+        whole(bytes, Self::read)
+    }
+
     pub(crate) fn write(&self, w: Writer) -> Writer {
         w.array(3).bytes(&self.manifest).bytes(&self.root).bytes(&self.signature)
     }
@@ -391,9 +396,17 @@ impl Manifests {
     /// The leaf by which a manifest is public: anybody who knows the operator's root recognises it, and two manifests of
     /// one version have one tag.
     pub fn leaf(&self, manifest: &Manifest) -> Leaf {
-        let tag =
-            hash::labelled(hash::ROOT, &[&self.root_digest[..], &manifest.version.to_be_bytes()].concat());
-        Leaf { tag, head: manifest.id() }
+        Leaf { tag: self.tag(manifest.version), head: manifest.id() }
+    }
+
+    /// The tag of a version's leaf, whether that manifest is known or not.
+    pub fn tag(&self, version: u64) -> Digest {
+        hash::labelled(hash::ROOT, &[&self.root_digest[..], &version.to_be_bytes()].concat())
+    }
+
+    /// All of them, from the first to the newest.
+    pub fn all(&self) -> impl Iterator<Item = &Manifest> {
+        self.chain.iter().map(|(_, manifest, _)| manifest)
     }
 
     /// The newest.

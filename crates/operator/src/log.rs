@@ -117,6 +117,11 @@ impl Log {
         self.first.get(tag).copied()
     }
 
+    /// The leaf at a place.
+    pub fn leaf(&self, index: u64) -> Option<Leaf> {
+        self.public.read().leaves.get(usize::try_from(index).ok()?).copied()
+    }
+
     /// A checkpoint of all leaves, signed by the log alone.
     pub fn sign(&self) -> Result<SignedNote, Refusal> {
         let size = self.size();

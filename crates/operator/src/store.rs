@@ -192,6 +192,15 @@ pub enum Write {
         /// The leaf's place in the log. Whatever the database has there or beyond is no leaf of ours and gives way.
         place: u64,
     },
+    /// Appends a leaf that is no event's: a manifest's. Its place is the log's end, as with an event's.
+    Leaf {
+        /// The leaf.
+        leaf: Leaf,
+        /// What it is of, as far as the row has room for it: the operator's root and the manifest's version.
+        of: (Digest, u64),
+        /// The leaf's place in the log.
+        place: u64,
+    },
     /// Removes an event that somebody else wrote: one that no leaf of the log is of.
     RemoveEvent {
         /// The deed.

@@ -21,8 +21,8 @@ use crate::deployment::encode_manifests;
 use crate::node::{Invited, Receipt, Stated};
 use crate::view::{
     ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, LiveView,
-    ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView, ServeView,
-    StatementBody, TipBody, TipView, UpdateBody, WITNESSED_CAVEAT,
+    ManifestBody, ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView,
+    ServeView, StatementBody, TipBody, TipView, UpdateBody, WITNESSED_CAVEAT,
 };
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -33,6 +33,7 @@ use axum::{Json, Router};
 use deed::defence::{Defence, stands};
 use deed::event::{Body as EventBody, Issued, Proof};
 use deed::intent::Intent;
+use deed::manifest::SignedManifest;
 use deed::record::{Card, FactorId, Place};
 use keys::Secret;
 use operator::Refusal;
@@ -72,6 +73,7 @@ pub fn router(node: Handle, desk_token: &str, bureau_token: &str, bank_token: &s
         .merge(risk::routes())
         .route("/v1/cards", post(draw))
         .route("/v1/numbers", post(issue))
+        .route("/v1/manifests", post(publish_manifest))
         .route("/v1/numbers/{number}/requests", post(request))
         .route("/v1/numbers/{number}/card", post(update_card))
         .route("/v1/invitations", post(invite))
@@ -306,6 +308,16 @@ async fn manifest(State(door): Shared) -> Result<Json<ManifestView>, Failure> {
         })
     });
     Ok(Json(view.await?))
+}
+
+/// The next manifest: its root's signature is the authority.
+async fn publish_manifest(
+    State(door): Shared,
+    JsonBody(body): JsonBody<ManifestBody>,
+) -> Result<Json<ManifestView>, Failure> {
+    let signed = SignedManifest::decode(&bytes(&body.signed, "manifest")?)?;
+    door.node.run(move |node| node.publish_manifest(signed)).await?;
+    manifest(State(door)).await
 }
 
 async fn draw(

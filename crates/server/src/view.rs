@@ -401,6 +401,14 @@ pub struct ReceiptView {
     pub signature: String,
 }
 
+/// The next manifest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestBody {
+    /// It, under its root's signature.
+    pub signed: String,
+}
+
 /// The deployment's manifests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ManifestView {

@@ -131,7 +131,7 @@ fn every_kind_is_written_by_what_it_tells() {
     stage.sql("operator.db", "UPDATE numbers SET imsi = '460009999999999'");
     stage.pass(15 * 60);
     let by_browsers = [Kind::SignedIn, Kind::SignInFailed, Kind::NewDevice, Kind::SignInChanged];
-    // `tests/risk.rs` has rules in force, and the next test a card's alert.
+    // `tests/manifests.rs` has a second manifest, `tests/risk.rs` rules in force, and the next test a card's alert.
     let elsewhere = [Kind::ManifestAdopted, Kind::ReasonSetAside, Kind::Cautious, Kind::CardAlert];
     let missing: Vec<_> =
         Kind::ALL.iter().filter(|kind| !kinds(&mut stage, &number).contains(kind)).collect();

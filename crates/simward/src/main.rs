@@ -10,6 +10,7 @@ mod check_password;
 mod demo;
 mod keep;
 mod live;
+mod manifest;
 mod number;
 mod owner;
 mod pcsc;
@@ -49,6 +50,8 @@ enum Command {
     Keep(keep::Args),
     #[command(subcommand)]
     Risk(risk::Command),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     CheckLink(check_link::Args),
     CheckPassword(check_password::Args),
     Verify(verify::Args),
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Bank(args) => bank::run(&args).map_err(Into::into),
         Command::CheckLink(args) => check_link::run(&args).map_err(Into::into),
         Command::CheckPassword(args) => check_password::run(&args).map_err(Into::into),
+        Command::Manifest(command) => manifest::run(&command).map_err(Into::into),
         Command::Keep(args) => keep::run(args).map_err(Into::into),
         Command::Risk(command) => risk::run(command).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),

@@ -44,6 +44,14 @@ impl Memory {
                 self.events.insert((*deed, *seq), event);
                 self.leaves.insert(*place, LeafRow { index: *place, leaf: *leaf, deed: *deed, seq: *seq });
             }
+            Write::Leaf { leaf, of: (root, version), place } => {
+                self.leaves.split_off(place);
+                if self.leaves.values().any(|row| row.leaf.tag == leaf.tag) {
+                    return Outcome::Moved;
+                }
+                let row = LeafRow { index: *place, leaf: *leaf, deed: *root, seq: *version };
+                self.leaves.insert(*place, row);
+            }
             Write::RemoveEvent { deed, seq } => {
                 self.events.remove(&(*deed, *seq));
             }

@@ -202,6 +202,9 @@ fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Outcome, Broken> {
         )?,
         Write::Put(..) => return Err(Broken("a row under a key of another kind".into())),
         Write::Event { deed, seq, bytes, leaf, place } => return append(&run, (deed, *seq), bytes, leaf, *place),
+        Write::Leaf { leaf, of: (root, version), place } => {
+            append_leaf(&run, (root, *version), leaf, *place)?
+        }
         Write::RemoveEvent { deed, seq } => {
             run("DELETE FROM events WHERE deed = ?1 AND seq = ?2", &[&&deed[..], seq])?
         }
@@ -247,16 +250,21 @@ fn append(
     place: u64,
 ) -> Result<Outcome, Broken> {
     let (deed, seq) = at;
-    run("DELETE FROM leaves WHERE place >= ?1 OR place < 0", &[&place])?;
-    let leaf_written = run(
-        "INSERT INTO leaves VALUES (?1, ?2, ?3, ?4, ?5)",
-        &[&place, &&leaf.tag[..], &&leaf.head[..], &&deed[..], &seq],
-    )?;
+    let leaf_written = append_leaf(run, at, leaf, place)?;
     let event_written = run(
         "INSERT INTO events (deed, seq, bytes, leaf) VALUES (?1, ?2, ?3, ?4)",
         &[&&deed[..], &seq, &bytes, &place],
     )?;
     Ok(if leaf_written.and(event_written).is_some() { Outcome::Done } else { Outcome::Moved })
+}
+
+/// A leaf at the log's end; `None` if its tag is taken.
+fn append_leaf(run: Run<'_>, of: (&Digest, u64), leaf: &Leaf, place: u64) -> Result<Option<usize>, Broken> {
+    run("DELETE FROM leaves WHERE place >= ?1 OR place < 0", &[&place])?;
+    run(
+        "INSERT INTO leaves VALUES (?1, ?2, ?3, ?4, ?5)",
+        &[&place, &&leaf.tag[..], &&leaf.head[..], &&of.0[..], &of.1],
+    )
 }
 
 impl Store for Sqlite {

@@ -29,6 +29,10 @@ fn writes() -> impl Strategy<Value = Write> {
     let small = 0u8..4;
     prop_oneof![
         (small.clone(), 0u64..4, any::<u8>(), 0u64..8).prop_map(|(d, s, t, p)| event(d, s, t % 16, p)),
+        (any::<u8>(), 0u64..4, 0u64..8).prop_map(|(t, v, place)| {
+            let leaf = Leaf { tag: [t % 16; 32], head: [t; 32] };
+            Write::Leaf { leaf, of: ([9; 32], v), place }
+        }),
         Just(Write::ClearPins),
         (small.clone(), 0u64..4).prop_map(|(d, seq)| Write::RemoveEvent { deed: [d; 32], seq }),
         (small.clone(), small.clone()).prop_map(|(n, i)| {

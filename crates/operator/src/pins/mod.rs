@@ -236,6 +236,11 @@ impl Pins {
         &self.manifests
     }
 
+    /// From now on under these: the same ones, and later ones of the same root.
+    pub fn go_on_under(&mut self, manifests: Manifests) {
+        self.manifests = manifests;
+    }
+
     /// A number's pin.
     pub fn pin(&self, number: &Msisdn) -> Option<&Pin> {
         self.held.get(number).map(|h| &h.pin)

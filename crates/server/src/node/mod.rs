@@ -13,6 +13,7 @@ mod entries;
 mod heard;
 mod invite;
 mod manage;
+mod manifests;
 mod observe;
 mod old;
 mod outside;
@@ -37,6 +38,7 @@ pub use timeline::{Lines, Page};
 
 use self::caution::Cautions;
 use self::heard::Heard;
+use self::manifests::Adoption;
 use self::outside::OnItsWay;
 use self::radio::Attachments;
 use self::timeline::Jotted;
@@ -93,6 +95,10 @@ pub struct Node {
     /// Seals what the doors keep.
     door_key: SealKey,
     signed: Vec<SignedManifest>,
+    /// Where they are kept.
+    manifest_path: PathBuf,
+    /// Deeds that go on under a later manifest, and when.
+    adoption: Adoption,
     root_digest: Digest,
     /// Newest time that a quorum of witnesses vouches for.
     witnessed: UnixTime,
@@ -135,6 +141,7 @@ impl Node {
     ) -> Result<Self, Refusal> {
         let Deployment {
             lock,
+            dir,
             signed,
             manifests,
             root_digest,
@@ -167,6 +174,8 @@ impl Node {
             ota_key: ota,
             door_key: portal,
             signed,
+            manifest_path: dir.join("manifest"),
+            adoption: Adoption::default(),
             root_digest,
             witnessed: UnixTime(0),
             newest: None,

@@ -110,6 +110,7 @@ impl Node {
             self.replay_unfollowed()?;
         }
         self.stand_again(&objections)?;
+        self.look_for_other_manifests();
         self.publish()?;
         self.follow()
     }
@@ -194,7 +195,9 @@ impl Node {
     /// Those that could not be followed; the numbers they are known to be of are not served.
     fn replay(&mut self, mut leaves: Vec<LeafRow>) -> Vec<LeafRow> {
         let size = self.log.size();
-        leaves.retain(|row| row.index < size && !self.follow_leaf(row));
+        let tags = self.manifest_tags();
+        // A manifest's leaf is no number's event.
+        leaves.retain(|row| row.index < size && !tags.contains(&row.leaf.tag) && !self.follow_leaf(row));
         let numbers: Vec<Msisdn> = self.pins.numbers().copied().collect();
         numbers.iter().for_each(|number| self.pins.caught_up(number));
         for row in &leaves {

@@ -28,6 +28,7 @@ impl Node {
         if self.log_whole {
             self.checkpoint();
         }
+        self.keep_manifests();
         let live = self.pins.numbers().filter(|n| self.pins.pin(n).is_some_and(|p| p.state.live.is_some()));
         for number in live.copied().collect::<Vec<_>>() {
             self.go_on(&number);
