@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(super) struct Draft {
     operator: String,
-    #[serde(default, rename = "role")]
+    #[serde(default, rename = "role", skip_serializing_if = "Vec::is_empty")]
     roles: Vec<RoleText>,
-    #[serde(default, rename = "site")]
+    #[serde(default, rename = "site", skip_serializing_if = "Vec::is_empty")]
     sites: Vec<SiteText>,
-    #[serde(default, rename = "wait")]
+    #[serde(default, rename = "wait", skip_serializing_if = "Vec::is_empty")]
     waits: Vec<WaitText>,
 }
 

@@ -187,7 +187,9 @@ fn show(data: &Path, json: bool) -> Result<(), ManifestError> {
 fn propose(data: &Path, draft: &Path, chain: &Path) -> Result<(), ManifestError> {
     let (signed, manifests) = fetch(data)?;
     let newest = newest(&manifests)?;
-    let text = toml::to_string(&Draft::of(newest)).map_err(|e| ManifestError::Draft(e.to_string()))?;
+    let mut text = toml::to_string(&Draft::of(newest)).map_err(|e| ManifestError::Draft(e.to_string()))?;
+    text.push_str("\n# A wait of the operator's own, in seconds, for a kind of intent and a class:\n");
+    text.push_str("# [[wait]]\n# kind = 8\n# class = \"A\"\n# seconds = 86400\n");
     write_new(draft, text.as_bytes())?;
     write_new(chain, &encode_manifests(&signed))?;
     println!("a draft of version {}: edit {}, then", newest.version + 1, draft.display());
