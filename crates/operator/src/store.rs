@@ -112,6 +112,41 @@ pub struct AlarmRow {
     pub text: String,
 }
 
+/// What somebody with a token did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// When.
+    pub at: UnixTime,
+    /// What the token is called.
+    pub who: String,
+    /// Its role.
+    pub role: String,
+    /// Which call.
+    pub what: String,
+    /// The end of the number it was about, if it was about one.
+    pub about: String,
+    /// `done`, or why not.
+    pub outcome: String,
+}
+
+/// A call that its caller gave a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnceRow {
+    /// The name.
+    pub name: Digest,
+    /// What was asked.
+    pub digest: Digest,
+    /// When.
+    pub at: UnixTime,
+    /// What was answered, sealed; empty while that is not known.
+    pub answer: Vec<u8>,
+}
+
+/// How long a named call is kept, in seconds.
+pub const ONCE_KEPT: u64 = 86_400;
+/// Most named calls that are kept; beyond, the oldest go.
+pub const MOST_ONCE: u64 = 100_000;
+
 /// What kind of thing a record tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
@@ -244,6 +279,10 @@ pub enum Write {
     Forget(u64),
     /// Raises an alarm, unless the same one was raised within a day.
     Alarm(AlarmRow),
+    /// Puts on record what somebody did.
+    Audit(AuditRow),
+    /// Keeps a named call, or what was answered to it. Those of more than a day before go.
+    Once(OnceRow),
 }
 
 /// What one decision wants written: all of it or nothing.
@@ -298,4 +337,8 @@ pub trait Store: Send {
     ) -> Result<Vec<(u64, RecordRow)>, Broken>;
     /// All alarms, oldest first.
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken>;
+    /// A named call.
+    fn once(&mut self, name: &Digest) -> Result<Option<OnceRow>, Broken>;
+    /// The newest rows of the audit, newest first.
+    fn audit(&mut self, most: usize) -> Result<Vec<AuditRow>, Broken>;
 }

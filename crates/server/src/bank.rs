@@ -4,20 +4,20 @@
 //! addition, under a path of its own.
 
 use crate::committer::Handle;
-use crate::http::{JsonBody, Token, bearer, token};
+use crate::http::JsonBody;
 use crate::node::{LastChange, Posted};
+use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use deed::record::Place;
 use operator::Refusal;
 use operator::message::Queued;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa::ToSchema;
 use wire::Msisdn;
 
 /// Hours that `maxAge` may name, and its default.
@@ -25,26 +25,15 @@ const MAX_AGE: std::ops::RangeInclusive<u64> = 1..=2_400;
 const DEFAULT_MAX_AGE: u64 = 240;
 const CORRELATOR: &str = "x-correlator";
 
-struct Bank {
-    node: Handle,
-    token: Token,
+/// What the door knows.
+pub(crate) struct Bank {
+    pub(crate) node: Handle,
 }
 
 type Shared = State<Arc<Bank>>;
 
-/// The routes, for whoever has the relying parties' token.
-pub fn router(node: Handle, bank_token: &str) -> Router {
-    Router::new()
-        .route("/v1/messages", post(message))
-        .route("/sim-swap/v2/check", post(check))
-        .route("/sim-swap/v2/retrieve-date", post(retrieve_date))
-        .route("/sim-swap-consent/v0/retrieve", post(who_agreed))
-        .layer(from_fn(correlate))
-        .with_state(Arc::new(Bank { node, token: token(bank_token) }))
-}
-
 /// The caller's correlator comes back with the answer.
-async fn correlate(request: Request, next: Next) -> Response {
+pub(crate) async fn correlate(request: Request, next: Next) -> Response {
     let correlator = request.headers().get(CORRELATOR).cloned();
     let mut response = next.run(request).await;
     let good = |value: &HeaderValue| {
@@ -58,7 +47,7 @@ async fn correlate(request: Request, next: Next) -> Response {
 }
 
 /// ErrorInfo of CAMARA Commonalities.
-struct Failed {
+pub(crate) struct Failed {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -84,6 +73,13 @@ impl From<Refusal> for Failed {
             Refusal::Refused { code: "rate", why } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", why)
             }
+            Refusal::Refused { code: "unauthenticated", why } => {
+                Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", why)
+            }
+            Refusal::Refused { code: "other-body", why } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "UNPROCESSABLE_ENTITY", why)
+            }
+            Refusal::OutOfPlace(why) => Self::new(StatusCode::CONFLICT, "CONFLICT", why),
             Refusal::Broken(why) => {
                 tracing::error!(%why, "a relying party's request failed");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the operator's system failed")
@@ -97,15 +93,6 @@ impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let body = json!({ "status": self.status.as_u16(), "code": self.code, "message": self.message });
         (self.status, Json(body)).into_response()
-    }
-}
-
-impl Bank {
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Failed> {
-        if token(bearer(headers)) == self.token {
-            return Ok(());
-        }
-        Err(Failed::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "only a relying party may ask this"))
     }
 }
 
@@ -125,16 +112,16 @@ fn number(text: Option<&str>) -> Result<Msisdn, Failed> {
     digits.parse().map_err(|e: wire::Malformed| Failed::argument(e.to_string()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct MessageBody {
+pub(crate) struct MessageBody {
     to: String,
     from: String,
     text: String,
 }
 
 /// What became of a message.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PostedView {
     /// `sent`, `waiting` or `held`.
     pub state: String,
@@ -155,12 +142,10 @@ impl PostedView {
 }
 
 /// A bank posts a code.
-async fn message(
+pub(crate) async fn message(
     State(bank): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<MessageBody>,
 ) -> Result<Json<PostedView>, Failed> {
-    bank.admit(&headers)?;
     let to = number(Some(&body.to))?;
     if !body.from.chars().any(char::is_alphabetic) {
         // Nobody but the holder sends as a number, and the holder sends from the phone.
@@ -173,9 +158,9 @@ async fn message(
     Ok(Json(PostedView::of(posted)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CheckBody {
+pub(crate) struct CheckBody {
     phone_number: Option<String>,
     max_age: Option<u64>,
 }
@@ -184,12 +169,10 @@ async fn last(bank: &Bank, to: Msisdn) -> Result<(LastChange, u64), Failed> {
     Ok(bank.node.run(move |node| Ok((node.last_change(&to)?, node.witnessed().0))).await?)
 }
 
-async fn check(
+pub(crate) async fn check(
     State(bank): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<CheckBody>,
 ) -> Result<Json<Value>, Failed> {
-    bank.admit(&headers)?;
     let hours = body.max_age.unwrap_or(DEFAULT_MAX_AGE);
     if !MAX_AGE.contains(&hours) {
         return Err(Failed::new(StatusCode::BAD_REQUEST, "OUT_OF_RANGE", "maxAge is 1 to 2400 hours"));
@@ -199,9 +182,9 @@ async fn check(
     Ok(Json(json!({ "swapped": now.saturating_sub(change.at.0) <= hours * 3_600 })))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct DateBody {
+pub(crate) struct DateBody {
     phone_number: Option<String>,
 }
 
@@ -211,23 +194,19 @@ pub(crate) fn date(at: wire::UnixTime) -> String {
     jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default()
 }
 
-async fn retrieve_date(
+pub(crate) async fn retrieve_date(
     State(bank): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<DateBody>,
 ) -> Result<Json<Value>, Failed> {
-    bank.admit(&headers)?;
     let (change, _) = last(&bank, number(body.phone_number.as_deref())?).await?;
     Ok(Json(json!({ "latestSimChange": date(change.at) })))
 }
 
 /// Who agreed to the last change: what CAMARA's answer leaves a bank to guess.
-async fn who_agreed(
+pub(crate) async fn who_agreed(
     State(bank): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<DateBody>,
 ) -> Result<Json<Value>, Failed> {
-    bank.admit(&headers)?;
     let (change, _) = last(&bank, number(body.phone_number.as_deref())?).await?;
     let place = |place: &Place| match place {
         Place::Phone => "key-in-the-phone",

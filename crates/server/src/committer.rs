@@ -1,5 +1,6 @@
 //! The committer: one thread that owns the node. Doors ask, it drains what has come, and answers after the write.
 
+use crate::call::CALL;
 use crate::node::{Authenticated, Node};
 use operator::Refusal;
 use operator::auc::Command;
@@ -159,8 +160,13 @@ impl Handle {
         job: impl FnOnce(&mut Node) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (reply, answer) = oneshot::channel();
+        // Whatever a door does for a caller is done on behalf of that call.
+        let call = CALL.try_with(Arc::clone).ok();
         let job: Job = Box::new(move |node| {
-            let _ = reply.send(job(node));
+            let _ = reply.send(match call {
+                Some(call) => node.on_behalf(&call, job),
+                None => job(node),
+            });
         });
         self.asks.try_send(Ask::Run(job)).map_err(|_| overloaded())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))

@@ -11,12 +11,14 @@
 use crate::committer::Handle;
 use crate::deployment::{PORTAL, RP_ID};
 use crate::portal::{self, PortalError};
+use crate::tokens::Tokens;
 use crate::{http, move_page};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use std::net::IpAddr;
+use std::path::Path;
 use tower::ServiceExt as _;
 
 /// What the doors are opened with.
@@ -28,6 +30,8 @@ pub struct Opening<'a> {
     pub bureau_token: &'a str,
     /// Lets relying parties post and ask.
     pub bank_token: &'a str,
+    /// Named tokens, in a file.
+    pub tokens: Option<&'a Path>,
     /// On which port of this machine the pages are served.
     pub port: u16,
     /// The move page's origin, as the manifest names it.
@@ -38,7 +42,12 @@ pub struct Opening<'a> {
 pub fn router(node: &Handle, opening: Opening<'_>) -> Result<Router, PortalError> {
     let portal = portal::router(node.clone(), opening.port, opening.move_origin)?;
     let move_page = move_page::router(http::owners_router(node.clone()));
-    let api = http::router(node.clone(), opening.desk_token, opening.bureau_token, opening.bank_token);
+    let first = Tokens::first(opening.desk_token, opening.bureau_token, opening.bank_token);
+    let tokens = match opening.tokens {
+        Some(path) => first.with_file(path),
+        None => first,
+    };
+    let api = http::router_for(node.clone(), tokens);
     let choose = move |request: Request| {
         let door = match host(&request).as_deref() {
             Some(PORTAL) => Some(portal.clone()),

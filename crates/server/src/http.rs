@@ -1,24 +1,29 @@
 //! The HTTP door: JSON over loopback. It reads bytes, asks the node and writes what it says.
 //!
-//! | who | may |
-//! |---|---|
-//! | anybody | hand in statements and objections: their proofs are the authority, not the caller |
-//! | a desk (bearer token) | ask for a change, bring a first event, look numbers up |
-//! | the bureau (bearer token) | draw cards |
-//! | a relying party (bearer token) | post messages to a number, ask when its SIM was changed ([`crate::bank`]) |
-//! | anybody | read the log ([`crate::log_door`]) |
-//! | whoever has a number's watch key | read that number (the token is derived from the key) |
+//! Every endpoint stands in one table ([`ENDPOINTS`]) with who may call it; router, gate, OpenAPI description and
+//! docs/api/endpoints.txt are made from it.
 
+mod audit;
+pub mod endpoint;
+mod gate;
+mod openapi;
 pub mod risk;
+mod table;
 mod timeline;
 
+pub use self::gate::{IDEMPOTENCY_KEY, REPLAYED};
+pub use self::openapi::description;
+pub use self::table::ENDPOINTS;
 pub use self::timeline::moment;
 pub(crate) use self::timeline::{LineView, TimelineQuery, actors, table};
 
+use self::endpoint::Handler;
+use self::gate::{Admitted, Gate};
 use crate::bank::PostedView;
 use crate::committer::Handle;
 use crate::deployment::encode_manifests;
 use crate::node::{Invited, Receipt, Stated};
+use crate::tokens::Tokens;
 use crate::view::{
     ChangedView, CodeView, DrawBody, DrawnView, ErrorView, InvitationView, InviteBody, LiveView,
     ManifestBody, ManifestView, MessageView, NumberView, ObjectionBody, ReceiptView, RequestBody, SeenView,
@@ -27,10 +32,9 @@ use crate::view::{
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use deed::defence::{Defence, stands};
+use axum::{Extension, Json, Router};
 use deed::event::{Body as EventBody, Issued, Proof};
 use deed::intent::Intent;
 use deed::manifest::SignedManifest;
@@ -51,70 +55,51 @@ const MAX_BODY: usize = 192 * 1024;
 const MAX_OVERLONG: usize = 4 * 1024 * 1024;
 
 /// What the door knows.
-struct Door {
+pub(crate) struct Door {
     node: Handle,
-    desk: Secret<[u8; 64]>,
-    bureau: Secret<[u8; 64]>,
     /// Places for those who listen to a timeline.
     open: Arc<tokio::sync::Semaphore>,
 }
 
 type Shared = State<Arc<Door>>;
 
-/// The routes. Tokens are 64 hexadecimal digits.
+/// The routes, with a deployment's first three tokens.
 pub fn router(node: Handle, desk_token: &str, bureau_token: &str, bank_token: &str) -> Router {
-    let door = Arc::new(Door {
-        node: node.clone(),
-        desk: token(desk_token),
-        bureau: token(bureau_token),
-        open: timeline::places(),
-    });
-    owners()
-        .merge(risk::routes())
-        .route("/v1/cards", post(draw))
-        .route("/v1/numbers", post(issue))
-        .route("/v1/manifests", post(publish_manifest))
-        .route("/v1/numbers/{number}/requests", post(request))
-        .route("/v1/numbers/{number}/card", post(update_card))
-        .route("/v1/invitations", post(invite))
-        .route("/v1/resolve/{number}", get(resolve))
-        .route("/v1/serve/{imsi}", get(serve))
-        .route("/v1/alarms", get(alarms))
-        .with_state(door)
-        .merge(crate::log_door::router(node.public_log()))
-        .merge(crate::bank::router(node, bank_token))
+    router_for(node, Tokens::first(desk_token, bureau_token, bank_token))
+}
+
+/// The routes: every endpoint of the table, behind its gate.
+pub fn router_for(node: Handle, tokens: Tokens) -> Router {
+    let log = node.public_log();
+    let gate = Gate::new(node.clone(), Arc::new(tokens));
+    let door = Arc::new(Door { node: node.clone(), open: timeline::places() });
+    let (mut ours, mut banks, mut logs) = (Router::new(), Router::new(), Router::new());
+    for endpoint in ENDPOINTS {
+        match &endpoint.handler {
+            Handler::Door(route) => ours = ours.route(endpoint.path, gate.before(endpoint, route())),
+            Handler::Bank(route) => banks = banks.route(endpoint.path, gate.before(endpoint, route())),
+            // Public, and read without the node's thread: nothing to guard.
+            Handler::Log(route) => logs = logs.route(endpoint.path, route()),
+        }
+    }
+    ours.with_state(door)
+        .merge(banks.layer(from_fn(crate::bank::correlate)).with_state(Arc::new(crate::bank::Bank { node })))
+        .merge(logs.with_state(log))
         .fallback(no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-/// The routes of the move page's host: no desk and no bureau speaks there, whatever token it has.
+/// The routes of the move page's host: no role speaks there, whatever token it has.
 pub fn owners_router(node: Handle) -> Router {
-    let nobody = || Secret::new([0xff; 64]);
-    owners().fallback(no_such_path).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(Arc::new(Door {
-        node,
-        desk: nobody(),
-        bureau: nobody(),
-        open: timeline::places(),
-    }))
-}
-
-/// What owners ask, and anybody with their signatures.
-fn owners() -> Router<Arc<Door>> {
-    Router::new()
-        .route("/v1/manifest", get(manifest))
-        .route("/v1/numbers/{number}", get(show))
-        .route("/v1/numbers/{number}/statements", post(statement))
-        .route("/v1/numbers/{number}/history", get(history))
-        .route("/v1/numbers/{number}/notices", get(notices))
-        .route("/v1/numbers/{number}/portal", post(invite_to_portal))
-        .route("/v1/numbers/{number}/log", get(timeline::happened))
-        .route("/v1/numbers/{number}/timeline", get(timeline::page))
-        .route("/v1/numbers/{number}/timeline.csv", get(timeline::as_csv))
-        .route("/v1/numbers/{number}/timeline/live", get(timeline::live))
-        .route("/v1/invitations/{code}", get(invitation).post(accept_invitation))
-        .route("/v1/objections", post(objection))
-        .route("/v1/tips", post(tip))
-        .merge(risk::owners())
+    let gate = Gate::new(node.clone(), Arc::new(Tokens::none()));
+    let mut owners = Router::new();
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.for_owners) {
+        if let Handler::Door(route) = &endpoint.handler {
+            owners = owners.route(endpoint.path, gate.before(endpoint, route()));
+        }
+    }
+    let door = Arc::new(Door { node, open: timeline::places() });
+    owners.fallback(no_such_path).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(door)
 }
 
 /// A bearer token, as it is compared: in the same time whatever it is.
@@ -161,6 +146,7 @@ impl IntoResponse for Failure {
             Refusal::OutOfPlace(_) => StatusCode::CONFLICT,
             Refusal::Refused { code: "no-number" | "no-path", .. } => StatusCode::NOT_FOUND,
             Refusal::Refused { code: "rate", .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Refused { code: "other-body", .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Refused { code: "unauthenticated", .. } => StatusCode::UNAUTHORIZED,
             Refusal::Refused { .. } | Refusal::Wait { .. } => StatusCode::FORBIDDEN,
             Refusal::Broken(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -221,42 +207,6 @@ pub(crate) fn bearer(headers: &HeaderMap) -> &str {
     value.strip_prefix("Bearer ").unwrap_or_default()
 }
 
-impl Door {
-    fn must_be(&self, wanted: &Secret<[u8; 64]>, headers: &HeaderMap, who: &str) -> Result<(), Failure> {
-        if token(bearer(headers)) == *wanted || !stands(Defence::DeskToken) {
-            return Ok(());
-        }
-        let why = format!("only {who} may do this; what others can know of a person proves nothing here");
-        Err(Failure(Refusal::refused("unauthenticated", why)))
-    }
-
-    fn desk(&self, headers: &HeaderMap) -> Result<(), Failure> {
-        self.must_be(&self.desk, headers, "a desk")
-    }
-
-    /// A desk, or whoever has the number's watch key. A stranger cannot tell whether the number exists.
-    async fn reader(&self, headers: &HeaderMap, number: Msisdn) -> Result<(), Failure> {
-        if token(bearer(headers)) == self.desk {
-            return Ok(());
-        }
-        self.watcher(headers, number).await
-    }
-
-    /// Whoever has the number's watch key, which stands in the history and is not for desks.
-    async fn watcher(&self, headers: &HeaderMap, number: Msisdn) -> Result<(), Failure> {
-        let given = token(bearer(headers));
-        let known =
-            self.node.run(move |node| Ok(token(&reader_token(&node.pin(&number)?.state.watch_key)) == given));
-        match known.await {
-            Ok(true) => Ok(()),
-            _ => Err(Failure(Refusal::refused(
-                "unauthenticated",
-                "only whoever has the number's watch key reads this",
-            ))),
-        }
-    }
-}
-
 fn bytes(text: &str, what: &'static str) -> Result<Vec<u8>, Failure> {
     hex::decode(text).map_err(|_| Malformed::new(what, "not hexadecimal").into())
 }
@@ -274,17 +224,10 @@ fn changed(reply: &Reply) -> Json<ChangedView> {
 }
 
 fn changed_view(state: &deed::State, receipt: Option<&Receipt>) -> ChangedView {
-    ChangedView {
-        deed_id: hex::encode(state.deed_id),
-        seq: state.seq(),
-        head: hex::encode(state.head()),
-        request: state.live.as_ref().map(|l| hex::encode(l.head)),
-        in_deed: true,
-        receipt: receipt.map(receipt_view),
-    }
+    ChangedView::after(state, receipt.map(receipt_view))
 }
 
-fn receipt_view(receipt: &Receipt) -> ReceiptView {
+pub(crate) fn receipt_view(receipt: &Receipt) -> ReceiptView {
     ReceiptView {
         in_time: receipt.in_time,
         message: hex::encode(&receipt.message),
@@ -320,12 +263,7 @@ async fn publish_manifest(
     manifest(State(door)).await
 }
 
-async fn draw(
-    State(door): Shared,
-    headers: HeaderMap,
-    JsonBody(body): JsonBody<DrawBody>,
-) -> Result<Json<DrawnView>, Failure> {
-    door.must_be(&door.bureau, &headers, "the personalisation bureau")?;
+async fn draw(State(door): Shared, JsonBody(body): JsonBody<DrawBody>) -> Result<Json<DrawnView>, Failure> {
     let eid: Option<Eid> = body.eid.as_deref().map(path).transpose()?;
     let drawn = door.node.run(move |node| node.draw_card(eid)).await?;
     Ok(Json(DrawnView {
@@ -341,10 +279,8 @@ async fn draw(
 
 async fn issue(
     State(door): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<StatementBody>,
 ) -> Result<Json<ChangedView>, Failure> {
-    door.desk(&headers)?;
     let (issued, proofs) = first_event(&body)?;
     let reply = door.node.run(move |node| node.issue_at_desk(issued, proofs)).await?;
     Ok(changed(&reply))
@@ -354,10 +290,8 @@ async fn issue(
 async fn update_card(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<UpdateBody>,
 ) -> Result<Json<PostedView>, Failure> {
-    door.desk(&headers)?;
     let number: Msisdn = path(&number)?;
     let fids = bytes(&body.path, "path")?;
     let (fids, []) = fids.as_chunks::<2>() else {
@@ -371,10 +305,8 @@ async fn update_card(
 
 async fn invite(
     State(door): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<InviteBody>,
 ) -> Result<Json<CodeView>, Failure> {
-    door.desk(&headers)?;
     let invited = Invited { number: path(&body.number)?, card: Card::decode(&bytes(&body.card, "card")?)? };
     let code = door.node.run(move |node| node.invite_owner(&invited)).await?;
     Ok(Json(CodeView { code }))
@@ -407,10 +339,8 @@ async fn accept_invitation(
 async fn invite_to_portal(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Json<CodeView>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.watcher(&headers, number).await?;
     let code = door.node.run(move |node| node.invite_to_portal(&number)).await?;
     Ok(Json(CodeView { code }))
 }
@@ -425,10 +355,8 @@ fn first_event(body: &StatementBody) -> Result<(Issued, Vec<Proof>), Failure> {
 async fn request(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<RequestBody>,
 ) -> Result<Json<ChangedView>, Failure> {
-    door.desk(&headers)?;
     let number: Msisdn = path(&number)?;
     let intent = Intent::decode(&bytes(&body.intent, "intent")?)?;
     let reply = door.node.run(move |node| node.request(&number, intent)).await?;
@@ -484,13 +412,8 @@ async fn tip(State(door): Shared, JsonBody(body): JsonBody<TipBody>) -> Result<J
     Ok(Json(view.await?))
 }
 
-async fn show(
-    State(door): Shared,
-    Path(number): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<NumberView>, Failure> {
+async fn show(State(door): Shared, Path(number): Path<String>) -> Result<Json<NumberView>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.reader(&headers, number).await?;
     let view = door.node.run(move |node| {
         let live = node.is_live();
         let pin = node.pin(&number)?;
@@ -511,24 +434,18 @@ async fn show(
     Ok(Json(view.await?))
 }
 
-async fn history(
-    State(door): Shared,
-    Path(number): Path<String>,
-    headers: HeaderMap,
-) -> Result<Vec<u8>, Failure> {
+async fn history(State(door): Shared, Path(number): Path<String>) -> Result<Vec<u8>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.watcher(&headers, number).await?;
     Ok(door.node.run(move |node| Ok(node.history(&number)?.encode())).await?)
 }
 
 async fn notices(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
+    Extension(admitted): Extension<Admitted>,
 ) -> Result<Json<Vec<MessageView>>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.reader(&headers, number).await?;
-    let owner = token(bearer(&headers)) != door.desk;
+    let owner = admitted == Admitted::Holder;
     let rows = door.node.run(move |node| {
         let rows = node.notices(&number)?;
         if owner {
@@ -542,31 +459,20 @@ async fn notices(
     Ok(Json(rows.into_iter().map(view).collect()))
 }
 
-async fn alarms(State(door): Shared, headers: HeaderMap) -> Result<Json<Vec<MessageView>>, Failure> {
-    door.desk(&headers)?;
+async fn alarms(State(door): Shared) -> Result<Json<Vec<MessageView>>, Failure> {
     let rows = door.node.run(|node| node.alarms()).await?;
     let view = |row: operator::store::AlarmRow| MessageView { at: row.at.0, code: row.code, text: row.text };
     Ok(Json(rows.into_iter().map(view).collect()))
 }
 
-async fn resolve(
-    State(door): Shared,
-    Path(number): Path<String>,
-    headers: HeaderMap,
-) -> Result<String, Failure> {
-    door.desk(&headers)?;
+async fn resolve(State(door): Shared, Path(number): Path<String>) -> Result<String, Failure> {
     let number: Msisdn = path(&number)?;
     let imsi = door.node.run(move |node| Ok(node.resolve(&number))).await?;
     let imsi = imsi.ok_or_else(|| Refusal::refused("no-number", "no such number"))?;
     Ok(imsi.to_string())
 }
 
-async fn serve(
-    State(door): Shared,
-    Path(imsi): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<ServeView>, Failure> {
-    door.desk(&headers)?;
+async fn serve(State(door): Shared, Path(imsi): Path<String>) -> Result<Json<ServeView>, Failure> {
     let imsi: Imsi = path(&imsi)?;
     let view = door.node.run(move |node| {
         let number = node.number_of(&imsi).map(|n| n.to_string());

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod bank;
+mod call;
 pub mod clock;
 pub mod committer;
 pub mod deployment;
@@ -17,6 +18,7 @@ pub mod outside;
 pub mod portal;
 pub mod radio;
 pub mod stored;
+pub mod tokens;
 pub mod view;
 pub mod witness;
 
@@ -25,3 +27,4 @@ pub use committer::{Committer, Handle};
 pub use deployment::{Deployment, Making, StartError, TestWaits};
 pub use node::Node;
 pub use outside::{OutsideWitness, Witnessing};
+pub use tokens::Tokens;

@@ -31,7 +31,7 @@ pub fn router(log: PublicLog) -> Router {
 }
 
 /// The path is compared as it was sent: a tile has one name.
-async fn read(State(log): State<PublicLog>, uri: Uri) -> Response {
+pub(crate) async fn read(State(log): State<PublicLog>, uri: Uri) -> Response {
     let path = uri.path().strip_prefix("/log/").unwrap_or_default();
     let answer = |kind, cache, bytes: Vec<u8>| {
         ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], bytes).into_response()

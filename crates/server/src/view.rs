@@ -6,10 +6,11 @@ use deed::record::Tenure;
 use deed::state::{Live, Slot};
 use operator::pins::Served;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wire::UnixTime;
 
 /// A number as its pin has it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NumberView {
     /// E.164 digits.
     pub number: String,
@@ -62,7 +63,7 @@ pub struct NumberView {
 }
 
 /// A card in its slot.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SlotView {
     /// Which slot; the number is answered by slot 0.
     pub slot: u64,
@@ -75,7 +76,7 @@ pub struct SlotView {
 }
 
 /// Where a card was last seen.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SeenView {
     /// When.
     pub at: u64,
@@ -90,7 +91,7 @@ pub struct SeenView {
 }
 
 /// What happened about a number: a card at the network, a sign-in, an alarm.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HappenedView {
     /// When.
     pub at: u64,
@@ -103,7 +104,7 @@ pub struct HappenedView {
 }
 
 /// A request that waits.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LiveView {
     /// Its head, which consents and vetoes name.
     pub request: String,
@@ -123,7 +124,7 @@ pub struct LiveView {
 }
 
 /// One of the owner's keys.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FactorView {
     /// Its name.
     pub id: String,
@@ -183,6 +184,20 @@ impl NumberView {
     }
 }
 
+impl ChangedView {
+    /// Of a state after a change.
+    pub(crate) fn after(state: &State, receipt: Option<ReceiptView>) -> Self {
+        Self {
+            deed_id: hex::encode(state.deed_id),
+            seq: state.seq(),
+            head: hex::encode(state.head()),
+            request: state.live.as_ref().map(|l| hex::encode(l.head)),
+            in_deed: true,
+            receipt,
+        }
+    }
+}
+
 impl SlotView {
     fn of(slot: &Slot) -> Self {
         let card = &slot.card;
@@ -216,7 +231,7 @@ fn factors(state: &State) -> Vec<FactorView> {
 }
 
 /// How a card is served.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ServeView {
     /// `served`, `emergency-only` or `refused`.
     pub served: String,
@@ -252,7 +267,7 @@ impl ServeView {
 }
 
 /// A card drawn from the stock: for the personalisation bureau alone.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct DrawnView {
     /// The deed's card record.
     pub card: String,
@@ -271,7 +286,7 @@ pub struct DrawnView {
 }
 
 /// Bytes of a first event, of a request, of a statement.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatementBody {
     /// Event type.
@@ -284,7 +299,7 @@ pub struct StatementBody {
 }
 
 /// A desk's request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestBody {
     /// The whole intent.
@@ -292,7 +307,7 @@ pub struct RequestBody {
 }
 
 /// A desk invites the owner of a new number.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InviteBody {
     /// The number.
@@ -302,14 +317,14 @@ pub struct InviteBody {
 }
 
 /// A code that opens one ceremony once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CodeView {
     /// The code.
     pub code: String,
 }
 
 /// What an owner is invited to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct InvitationView {
     /// The number.
     pub number: String,
@@ -324,7 +339,7 @@ pub struct InvitationView {
 }
 
 /// Names a factor.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TipBody {
     /// Its name.
@@ -332,7 +347,7 @@ pub struct TipBody {
 }
 
 /// Where a deed stands, for whoever signs without having read it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TipView {
     /// The deed.
     pub deed_id: String,
@@ -346,7 +361,7 @@ pub struct TipView {
 }
 
 /// An update of a file of a number's card.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateBody {
     /// The file's path from the MF, four hexadecimal digits for each step; 7FFF is the USIM.
@@ -358,7 +373,7 @@ pub struct UpdateBody {
 }
 
 /// An objection handed in directly.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectionBody {
     /// The objection.
@@ -366,7 +381,7 @@ pub struct ObjectionBody {
 }
 
 /// What the bureau wants.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DrawBody {
     /// The chip, if the card is an eSIM profile.
@@ -374,7 +389,7 @@ pub struct DrawBody {
 }
 
 /// Where a deed stands after a change.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ChangedView {
     /// The deed.
     pub deed_id: String,
@@ -391,7 +406,7 @@ pub struct ChangedView {
 }
 
 /// The enforcement point's receipt.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReceiptView {
     /// Whether it was in time.
     pub in_time: bool,
@@ -402,7 +417,7 @@ pub struct ReceiptView {
 }
 
 /// The next manifest.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestBody {
     /// It, under its root's signature.
@@ -410,7 +425,7 @@ pub struct ManifestBody {
 }
 
 /// The deployment's manifests.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ManifestView {
     /// Signed manifests, as one list.
     pub manifests: String,
@@ -421,7 +436,7 @@ pub struct ManifestView {
 }
 
 /// An alarm or a notice.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MessageView {
     /// When.
     pub at: u64,
@@ -431,8 +446,25 @@ pub struct MessageView {
     pub text: String,
 }
 
+/// What somebody with a token did.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditView {
+    /// When.
+    pub at: u64,
+    /// What the token is called.
+    pub who: String,
+    /// Its role.
+    pub role: String,
+    /// Which call.
+    pub what: String,
+    /// The end of the number it was about.
+    pub about: String,
+    /// `done`, or why not.
+    pub outcome: String,
+}
+
 /// Why something was not done.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ErrorView {
     /// A short name that never changes.
     pub code: String,

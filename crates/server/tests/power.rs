@@ -7,8 +7,8 @@ use common::*;
 use deed::event::Body;
 use deed::signer::SignStatement;
 use operator::store::{
-    AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, RecordRow, Row, Span,
-    Store, Stream,
+    AlarmRow, AuditRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, OnceRow, Outcome,
+    RecordRow, Row, Span, Store, Stream,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -75,6 +75,16 @@ impl Store for Dies {
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {
         self.read()?;
         self.inner.alarms()
+    }
+
+    fn once(&mut self, name: &[u8; 32]) -> Result<Option<OnceRow>, Broken> {
+        self.read()?;
+        self.inner.once(name)
+    }
+
+    fn audit(&mut self, most: usize) -> Result<Vec<AuditRow>, Broken> {
+        self.read()?;
+        self.inner.audit(most)
     }
 }
 

@@ -20,6 +20,7 @@ mod release;
 mod risk;
 mod stage;
 mod talk;
+mod token;
 mod up;
 mod verify;
 mod watch;
@@ -52,6 +53,8 @@ enum Command {
     Risk(risk::Command),
     #[command(subcommand)]
     Manifest(manifest::Command),
+    #[command(subcommand)]
+    Token(token::Command),
     CheckLink(check_link::Args),
     CheckPassword(check_password::Args),
     Verify(verify::Args),
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Command::CheckLink(args) => check_link::run(&args).map_err(Into::into),
         Command::CheckPassword(args) => check_password::run(&args).map_err(Into::into),
         Command::Manifest(command) => manifest::run(&command).map_err(Into::into),
+        Command::Token(command) => token::run(command).map_err(Into::into),
         Command::Keep(args) => keep::run(args).map_err(Into::into),
         Command::Risk(command) => risk::run(command).map_err(Into::into),
         Command::Verify(args) => verify::run(&args).map_err(Into::into),

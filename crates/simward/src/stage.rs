@@ -124,8 +124,14 @@ impl Stage {
         let address = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?;
-            let opening =
-                Opening { desk_token, bureau_token, bank_token, port: address.port(), move_origin: ORIGIN };
+            let opening = Opening {
+                desk_token,
+                bureau_token,
+                bank_token,
+                tokens: None,
+                port: address.port(),
+                move_origin: ORIGIN,
+            };
             let router = server::front::router(&handle, opening).map_err(other)?;
             let socket = server::gateway::bind(&gateway).await?;
             tokio::spawn(async move { axum::serve(listener, router).await });

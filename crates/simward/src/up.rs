@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// With --witness: the three witnesses in this process as well.
     #[arg(long, requires = "witness")]
     own_witnesses: bool,
+    /// Print the HTTP API's description (OpenAPI 3.1, JSON) and start nothing.
+    #[arg(long)]
+    openapi: bool,
 }
 
 /// Why the node did not run.
@@ -71,6 +74,9 @@ pub(crate) enum UpError {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), UpError> {
+    if args.openapi {
+        return Ok(writeln!(std::io::stdout(), "{:#}", server::http::description())?);
+    }
     if !args.listen.ip().is_loopback() {
         return Err(UpError::NotLoopback(args.listen));
     }
@@ -110,7 +116,9 @@ async fn serve(args: &Args) -> Result<(), UpError> {
     let here = if elsewhere { "the enforcement point runs" } else { "witnesses and enforcement point run" };
     tracing::info!("test deed: {here} in this process; nothing here is a live number");
 
-    let opening = Opening { desk_token, bureau_token, bank_token, port, move_origin: &move_origin };
+    let tokens = args.data.join("tokens.toml");
+    let tokens = Some(tokens.as_path());
+    let opening = Opening { desk_token, bureau_token, bank_token, tokens, port, move_origin: &move_origin };
     let handle = committer.handle();
     let router = server::front::router(&handle, opening)?;
     let ticks = committer.handle();

@@ -2,8 +2,8 @@
 
 use deed::Digest;
 use operator::store::{
-    ALARM_AGAIN, AlarmRow, Broken, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome, RecordRow,
-    Row, Span, Store, Stream, Write,
+    ALARM_AGAIN, AlarmRow, AuditRow, Broken, Changes, EventRow, Key, LeafRow, MOST_ONCE, NoticeRow,
+    NumberRow, ONCE_KEPT, OnceRow, Outcome, RecordRow, Row, Span, Store, Stream, Write,
 };
 use std::collections::BTreeMap;
 use wire::{Imsi, Msisdn};
@@ -20,6 +20,8 @@ pub struct Memory {
     records: BTreeMap<u64, RecordRow>,
     next_record: u64,
     alarms: Vec<AlarmRow>,
+    audit: Vec<AuditRow>,
+    once: BTreeMap<Digest, OnceRow>,
 }
 
 impl Memory {
@@ -86,6 +88,15 @@ impl Memory {
                 let lately = |a: &AlarmRow| a.at.after(ALARM_AGAIN) > alarm.at;
                 if !self.alarms.iter().any(|a| same(a) && lately(a)) {
                     self.alarms.push(alarm.clone());
+                }
+            }
+            Write::Audit(row) => self.audit.push(row.clone()),
+            Write::Once(row) => {
+                self.once.retain(|_, old| old.at.after(ONCE_KEPT) > row.at);
+                self.once.insert(row.name, row.clone());
+                while self.once.len() as u64 > MOST_ONCE {
+                    let oldest = self.once.values().min_by_key(|old| old.at).map(|old| old.name);
+                    oldest.map(|name| self.once.remove(&name));
                 }
             }
         }
@@ -168,5 +179,13 @@ impl Store for Memory {
 
     fn alarms(&mut self) -> Result<Vec<AlarmRow>, Broken> {
         Ok(self.alarms.clone())
+    }
+
+    fn once(&mut self, name: &Digest) -> Result<Option<OnceRow>, Broken> {
+        Ok(self.once.get(name).cloned())
+    }
+
+    fn audit(&mut self, most: usize) -> Result<Vec<AuditRow>, Broken> {
+        Ok(self.audit.iter().rev().take(most).cloned().collect())
     }
 }

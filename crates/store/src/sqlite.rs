@@ -4,8 +4,8 @@
 use deed::Digest;
 use deed::log::Leaf;
 use operator::store::{
-    ALARM_AGAIN, AlarmRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, NoticeRow, NumberRow, Outcome,
-    RecordRow, Row, Span, Store, Stream, Write,
+    ALARM_AGAIN, AlarmRow, AuditRow, Broken, CardRow, Changes, EventRow, Key, LeafRow, MOST_ONCE, NoticeRow,
+    NumberRow, ONCE_KEPT, OnceRow, Outcome, RecordRow, Row, Span, Store, Stream, Write,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
@@ -41,13 +41,19 @@ CREATE TABLE IF NOT EXISTS records (
     id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, number TEXT NOT NULL, at INTEGER NOT NULL,
     bytes BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS records_of ON records (stream, number, id);
+CREATE TABLE IF NOT EXISTS audit (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, role TEXT NOT NULL, what TEXT NOT NULL,
+    about TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS once (
+    name BLOB PRIMARY KEY, digest BLOB NOT NULL, at INTEGER NOT NULL, answer BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS once_by_age ON once (at);
 ";
 
 /// What tables of version 1 lack; those that it lacks whole are in the schema.
 const FROM_1: &str = "ALTER TABLE notices ADD COLUMN code TEXT NOT NULL DEFAULT 'notice'";
 
 /// The schema's version; a file of a later one is refused rather than guessed at.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -235,6 +241,24 @@ fn apply(tx: &Transaction<'_>, write: &Write) -> Result<Outcome, Broken> {
              (SELECT 1 FROM alarms WHERE code = ?2 AND text = ?3 AND at + ?4 > ?1)",
             &[&a.at.0, &a.code, &a.text, &ALARM_AGAIN],
         )?,
+        Write::Audit(a) => run(
+            "INSERT INTO audit (at, who, role, what, about, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[&a.at.0, &a.who, &a.role, &a.what, &a.about, &a.outcome],
+        )?,
+        Write::Once(o) => {
+            run("DELETE FROM once WHERE at + ?1 <= ?2", &[&ONCE_KEPT, &o.at.0])?;
+            let written = run(
+                "INSERT INTO once VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name)
+                 DO UPDATE SET digest = excluded.digest, at = excluded.at, answer = excluded.answer",
+                &[&&o.name[..], &&o.digest[..], &o.at.0, &o.answer],
+            )?;
+            run(
+                "DELETE FROM once WHERE name IN (SELECT name FROM once ORDER BY at
+                 LIMIT max(0, (SELECT count(*) FROM once) - ?1))",
+                &[&MOST_ONCE],
+            )?;
+            written
+        }
     };
     Ok(done.map_or(Outcome::Moved, |_| Outcome::Done))
 }
@@ -417,6 +441,43 @@ impl Store for Sqlite {
             .query_map([], |r| {
                 let (at, code, text) = (r.get(0), r.get(1), r.get(2));
                 Ok(at.and_then(|at| Ok(AlarmRow { at: UnixTime(at), code: code?, text: text? })))
+            })
+            .map_err(broken)?;
+        readable(rows)
+    }
+
+    fn once(&mut self, name: &Digest) -> Result<Option<OnceRow>, Broken> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT digest, at, answer FROM once WHERE name = ?1")
+            .map_err(broken)?;
+        let row = statement
+            .query_row([&name[..]], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get(1)?, r.get(2)?)))
+            .optional()
+            .map_err(broken)?;
+        let Some((digest, at, answer)) = row else { return Ok(None) };
+        let digest = digest.try_into().map_err(|_| damaged("named call"))?;
+        Ok(Some(OnceRow { name: *name, digest, at: UnixTime(at), answer }))
+    }
+
+    fn audit(&mut self, most: usize) -> Result<Vec<AuditRow>, Broken> {
+        let sql = "SELECT at, who, role, what, about, outcome FROM audit ORDER BY id DESC LIMIT ?1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(broken)?;
+        let rows = statement
+            .query_map([most as u64], |r| {
+                let at: rusqlite::Result<u64> = r.get(0);
+                let text = |i: usize| r.get::<_, String>(i);
+                let row = |at| {
+                    Ok(AuditRow {
+                        at: UnixTime(at),
+                        who: text(1)?,
+                        role: text(2)?,
+                        what: text(3)?,
+                        about: text(4)?,
+                        outcome: text(5)?,
+                    })
+                };
+                Ok(at.and_then(row))
             })
             .map_err(broken)?;
         readable(rows)

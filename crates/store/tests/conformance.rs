@@ -3,8 +3,8 @@
 
 use deed::log::Leaf;
 use operator::store::{
-    AlarmRow, CardRow, Changes, Key, NoticeRow, NumberRow, Outcome, RecordRow, Row, Span, Store, Stream,
-    Write,
+    AlarmRow, AuditRow, CardRow, Changes, Key, NoticeRow, NumberRow, OnceRow, Outcome, RecordRow, Row, Span,
+    Store, Stream, Write,
 };
 use proptest::prelude::*;
 use store::{Memory, Sqlite};
@@ -32,6 +32,22 @@ fn writes() -> impl Strategy<Value = Write> {
         (any::<u8>(), 0u64..4, 0u64..8).prop_map(|(t, v, place)| {
             let leaf = Leaf { tag: [t % 16; 32], head: [t; 32] };
             Write::Leaf { leaf, of: ([9; 32], v), place }
+        }),
+        (any::<u8>(), any::<u8>()).prop_map(|(n, at)| {
+            let at = UnixTime(u64::from(at) * 1_000);
+            Write::Once(OnceRow { name: [n % 4; 32], digest: [n; 32], at, answer: vec![n] })
+        }),
+        any::<u8>().prop_map(|n| {
+            let text = |what: &str| format!("{what}{n}");
+            let (who, role, what) = (text("w"), text("r"), text("c"));
+            Write::Audit(AuditRow {
+                at: UnixTime(1),
+                who,
+                role,
+                what,
+                about: String::new(),
+                outcome: text("o"),
+            })
         }),
         Just(Write::ClearPins),
         (small.clone(), 0u64..4).prop_map(|(d, seq)| Write::RemoveEvent { deed: [d; 32], seq }),
@@ -116,6 +132,8 @@ fn everything(store: &mut dyn Store) -> Everything {
         store.pins().unwrap().iter().map(|x| debug(x)).collect(),
         store.numbers().unwrap().iter().map(|x| debug(x)).collect(),
         store.alarms().unwrap().iter().map(|x| debug(x)).collect(),
+        store.audit(5).unwrap().iter().map(|x| debug(x)).collect(),
+        (0..4).map(|n| debug(&store.once(&[n; 32]).unwrap())).collect(),
     ];
     lists[2].sort();
     for n in 0..4 {
@@ -232,6 +250,18 @@ fn a_file_of_version_1_is_brought_up_to_date() {
     let row = Write::Put(Key::Door("code".into()), Row::Bytes(vec![1]));
     assert!(store.notices(&number(1)).unwrap().is_empty());
     assert_eq!(store.commit(&[Changes(vec![row])]).unwrap(), [Outcome::Done]);
+}
+
+#[test]
+fn a_file_of_version_2_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    drop(Sqlite::open(&path, SOON).unwrap());
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("DROP TABLE audit; DROP TABLE once; PRAGMA user_version = 2;").unwrap();
+    drop(other);
+    let mut store = Sqlite::open(&path, SOON).unwrap();
+    assert!(store.audit(1).unwrap().is_empty() && store.once(&[1; 32]).unwrap().is_none());
 }
 
 #[test]

@@ -1,36 +1,16 @@
 //! Caution at the HTTP door: the rules, their signatures, and what they make of a number.
 
-use super::{Door, Failure, JsonBody, Shared, bytes, path};
+use super::{Failure, JsonBody, Shared, bytes, path};
 use crate::node::RulesNow;
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use operator::risk::{Approval, Reason, RuleSet};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use utoipa::ToSchema;
 use wire::{Malformed, Msisdn, UnixTime};
 
-/// What desks ask. The rules count by their signatures, not by who brings them.
-pub(super) fn routes() -> Router<Arc<Door>> {
-    Router::new()
-        .route("/v1/risk", get(rules))
-        .route("/v1/risk/proposal", post(propose))
-        .route("/v1/risk/approval", post(approve))
-        .route("/v1/risk/trial", post(on_trial))
-        .route("/v1/numbers/{number}/risk/aside", post(aside))
-}
-
-/// What owners ask.
-pub(super) fn owners() -> Router<Arc<Door>> {
-    Router::new()
-        .route("/v1/numbers/{number}/risk", get(of_number))
-        .route("/v1/numbers/{number}/travel", post(travel))
-        .route("/v1/numbers/{number}/card-secret", post(card_secret))
-}
-
 /// A version of the rules.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RulesView {
     /// Which.
     pub version: u64,
@@ -43,7 +23,7 @@ pub struct RulesView {
 }
 
 /// All rules that the node has.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AllRulesView {
     /// In force.
     pub active: Option<RulesView>,
@@ -54,7 +34,7 @@ pub struct AllRulesView {
 }
 
 /// How careful the node is with a number, and why. It allows nothing and refuses nothing.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CautionView {
     /// Under which version; nothing, if no rules are in force.
     pub version: Option<u64>,
@@ -65,11 +45,12 @@ pub struct CautionView {
     /// Codes are held so long, in seconds.
     pub hold_codes: u64,
     /// Why.
+    #[schema(value_type = Vec<Object>)]
     pub reasons: Vec<Reason>,
 }
 
 /// Rules, as text.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RulesBody {
     /// The file.
@@ -77,7 +58,7 @@ pub struct RulesBody {
 }
 
 /// An office's word.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalBody {
     /// SHA-256 of the rules.
@@ -89,14 +70,14 @@ pub struct ApprovalBody {
 }
 
 /// Whether rules are in force now.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ApprovedView {
     /// In force, or one more office is needed.
     pub active: bool,
 }
 
 /// A reason to be set aside.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AsideBody {
     /// The rule.
@@ -106,7 +87,7 @@ pub struct AsideBody {
 }
 
 /// The owner is travelling.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TravelBody {
     /// Until when.
@@ -114,7 +95,7 @@ pub struct TravelBody {
 }
 
 /// A secret was wrong at the card.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CardSecretBody {
     /// `pin`, `puk` or `adm`.
@@ -124,15 +105,14 @@ pub struct CardSecretBody {
 }
 
 /// Nothing more to say.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DoneView {}
 
 fn view(rules: &RuleSet, text: String, offices: Vec<u64>) -> RulesView {
     RulesView { version: rules.version(), digest: hex::encode(rules.digest()), offices, rules: text }
 }
 
-async fn rules(State(door): Shared, headers: HeaderMap) -> Result<Json<AllRulesView>, Failure> {
-    door.desk(&headers)?;
+pub(super) async fn rules(State(door): Shared) -> Result<Json<AllRulesView>, Failure> {
     let RulesNow { active, proposed, trial } = door.node.run(|node| node.rules()).await?;
     Ok(Json(AllRulesView {
         active: active.map(|(rules, text, offices)| view(&rules, text, offices)),
@@ -141,23 +121,19 @@ async fn rules(State(door): Shared, headers: HeaderMap) -> Result<Json<AllRulesV
     }))
 }
 
-async fn propose(
+pub(super) async fn propose(
     State(door): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<RulesBody>,
 ) -> Result<Json<RulesView>, Failure> {
-    door.desk(&headers)?;
     let text = body.rules.clone();
     let rules = door.node.run(move |node| node.propose_rules(&text)).await?;
     Ok(Json(view(&rules, body.rules, Vec::new())))
 }
 
-async fn approve(
+pub(super) async fn approve(
     State(door): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<ApprovalBody>,
 ) -> Result<Json<ApprovedView>, Failure> {
-    door.desk(&headers)?;
     let digest = |text: &str, what| -> Result<[u8; 32], Failure> {
         bytes(text, what)?.try_into().map_err(|_| Malformed::new(what, "not 32 octets").into())
     };
@@ -167,35 +143,29 @@ async fn approve(
     Ok(Json(ApprovedView { active }))
 }
 
-async fn on_trial(
+pub(super) async fn on_trial(
     State(door): Shared,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<RulesBody>,
 ) -> Result<Json<DoneView>, Failure> {
-    door.desk(&headers)?;
     door.node.run(move |node| node.try_rules(&body.rules)).await?;
     Ok(Json(DoneView {}))
 }
 
-async fn aside(
+pub(super) async fn aside(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<AsideBody>,
 ) -> Result<Json<DoneView>, Failure> {
-    door.desk(&headers)?;
     let number: Msisdn = path(&number)?;
     door.node.run(move |node| node.set_aside(&number, &body.rule, UnixTime(body.until))).await?;
     Ok(Json(DoneView {}))
 }
 
-async fn of_number(
+pub(super) async fn of_number(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Json<CautionView>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.reader(&headers, number).await?;
     let view = door.node.run(move |node| {
         node.pin(&number)?;
         let caution = node.caution(&number);
@@ -211,26 +181,22 @@ async fn of_number(
     Ok(Json(view.await?))
 }
 
-async fn travel(
+pub(super) async fn travel(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<TravelBody>,
 ) -> Result<Json<DoneView>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.watcher(&headers, number).await?;
     door.node.run(move |node| node.travelling(&number, UnixTime(body.until))).await?;
     Ok(Json(DoneView {}))
 }
 
-async fn card_secret(
+pub(super) async fn card_secret(
     State(door): Shared,
     Path(number): Path<String>,
-    headers: HeaderMap,
     JsonBody(body): JsonBody<CardSecretBody>,
 ) -> Result<Json<DoneView>, Failure> {
     let number: Msisdn = path(&number)?;
-    door.watcher(&headers, number).await?;
     door.node.run(move |node| node.secret_failed(&number, &body.which, body.left)).await?;
     Ok(Json(DoneView {}))
 }

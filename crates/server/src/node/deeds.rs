@@ -155,7 +155,9 @@ impl Node {
             &self.witnessed.0.to_be_bytes(),
         ]
         .concat();
-        Ok(Receipt { in_time, signature: self.auc.sign(&message), message })
+        let receipt = Receipt { in_time, signature: self.auc.sign(&message), message };
+        self.riders.receipt(&crate::http::receipt_view(&receipt));
+        Ok(receipt)
     }
 
     /// Decides, stores, logs, has it witnessed, and lets the enforcement point accept it.
@@ -196,6 +198,7 @@ impl Node {
                 continue;
             }
             self.note_changes(number, command, by, &reply, &mut changes);
+            self.answer_change(&reply);
             match self.database.commit(&[changes])?.pop() {
                 Some(Outcome::Done) => {
                     self.weigh_again(number);

@@ -6,6 +6,7 @@
 mod accept;
 mod alert;
 mod authenticate;
+mod calls;
 mod caution;
 mod deeds;
 mod door;
@@ -42,6 +43,7 @@ use self::manifests::Adoption;
 use self::outside::OnItsWay;
 use self::radio::Attachments;
 use self::timeline::Jotted;
+use crate::call::{Riders, Riding};
 use crate::clock::Clock;
 use crate::deployment::{Deployment, format_seen, write_private};
 use crate::outside::Couriers;
@@ -76,6 +78,8 @@ pub struct Node {
     database: Box<dyn Store>,
     /// Why the database is an empty one in memory, if it is.
     database_fault: Option<String>,
+    /// What a call has written with what it does.
+    riders: Riders,
     pin_store: Box<dyn Store>,
     pins: Pins,
     memory: Memory,
@@ -156,8 +160,10 @@ impl Node {
         } = deployment;
         let outside = Couriers::new(outside).map_err(|e| Refusal::Broken(e.to_string()))?;
         let (log, witnesses) = (deployment.log, deployment.witnesses);
+        let riders = Riders::default();
         let mut node = Self {
-            database: deployment.database,
+            database: Box::new(Riding::new(deployment.database, riders.clone())),
+            riders,
             database_fault: deployment.database_fault,
             pin_store: deployment.pin_store,
             pins: Pins::new(enforcement, manifests),

@@ -202,6 +202,7 @@ impl Node {
             }
             writes.extend(told.iter().map(|entry| self.entry(*number, entry)));
         }
+        self.answer_posted(&crate::bank::PostedView::of(posted));
         self.write_door(writes)?;
         self.try_messages(number)?;
         Ok(posted)
