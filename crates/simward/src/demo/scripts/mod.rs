@@ -3,7 +3,7 @@
 //! A script is played on a fresh node in a temporary folder, by somebody who holds what is said and nothing else, through
 //! the doors that the node has: HTTP, the portal, the radio, the database file, restarts with older files. While it is
 //! played codes go to the number and it is counted who reads them. Each names the defence whose removal lets it through:
-//! with the feature `danger_switches` a test takes that one away and sees it succeed ([`super::twins`]).
+//! with the feature `danger_switches` a test takes that one away and sees it succeed (`demo/twins.rs`).
 
 mod cases;
 mod clocks;
@@ -49,7 +49,7 @@ pub(super) enum Form {
 pub(super) enum Without {
     /// Switches of [`deed::defence`], all of them off.
     Switches(&'static [Defence]),
-    /// A fact of the world, in words, and the test of [`super::twins`] that builds the world without it.
+    /// A fact of the world, in words, and the test of `demo/twins.rs` that builds the world without it.
     World(&'static str, &'static str),
     /// A rule, in words, whose twin is seen elsewhere: a file, and the test in it.
     Rules(&'static str, [&'static str; 2]),
