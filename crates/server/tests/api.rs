@@ -179,8 +179,8 @@ fn no_endpoint_opens_without_the_credentials_it_asks_for_nor_with_any_other() {
     stage.issue(NUMBER, 1);
     stage.issue("8613900139000", 11);
     let open = open(stage);
-    let holder = reader_token(&keys::Secret::new([1; 32]));
-    let other = reader_token(&keys::Secret::new([11; 32]));
+    let holder = reader_token(&keys::Secret::new([1 ^ 0x80; 32]));
+    let other = reader_token(&keys::Secret::new([11 ^ 0x80; 32]));
     let callers: Vec<(&str, Option<Role>, String)> = [
         ("ann", Role::Clerk),
         ("sue", Role::Supervisor),

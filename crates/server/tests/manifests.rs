@@ -100,7 +100,7 @@ fn a_stricter_manifest_is_adopted_at_once_and_its_leaf_is_no_numbers_event() {
     let receipt = Receipt {
         deed_id,
         root_digest: *stage.node().root_digest(),
-        watch_key: Secret::new([1; 32]),
+        watch_key: Secret::new([1 ^ 0x80; 32]),
         seq: 0,
         head: deed_id,
     };
