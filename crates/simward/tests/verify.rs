@@ -113,7 +113,17 @@ fn each_broken_history_says_which_step_held_and_why_the_next_did_not() {
         assert_eq!(json["reached"].as_str(), reached, "{what}: {json}");
         assert_eq!(json["next"], next, "{what}: {json}");
         assert!(json["why"].as_str().is_some_and(|why| !why.is_empty()), "{what}: {json}");
-        assert!(said.contains(&format!("not      {next}: ")), "{what}: {said}");
+        let event = match what {
+            "an event is missing" => Some(2),
+            "no event at all" => Some(0),
+            "the newest event's signature is spoilt" => Some(good.events.len() as u64 - 1),
+            "a path is spoilt" => Some(1),
+            "another tag of event 0" => Some(0),
+            _ => None,
+        };
+        assert_eq!(json["event"].as_u64(), event, "{what}: {json}");
+        let at = event.map_or_else(String::new, |seq| format!(", at event {seq}"));
+        assert!(said.contains(&format!("not      {next}{at}: ")), "{what}: {said}");
     }
     // Another event in the place of the receipt's: only the pin tells.
     let receipt = std::fs::read_to_string(node.path("owner/receipt.toml")).unwrap();
