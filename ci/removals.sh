@@ -1,6 +1,8 @@
 # What ci/removed.sh takes out: without ROW FILE FROM TO. FROM, to the letter, becomes TO.
 
-without 0 crates/server/src/http.rs '.route("/v1/invitations", post(invite))' ''
+without 0 crates/server/src/http/table.rs '"/v1/invitations",
+        Roles(DESKS),' '"/v1/invitations-gone",
+        Roles(DESKS),'
 without 1 crates/card/src/reference.rs 'Linear(ADN_RECORD), PinPin' 'Linear(ADN_RECORD), AlwaysAdm'
 without 2 crates/card/src/ota.rs 'head.kic != AES_KEY_SET_1
         || head.kid != AES_KEY_SET_1
@@ -11,9 +13,10 @@ without 5 crates/card/src/ota.rs 'opened.counter <= ota.counter' 'opened.counter
 without 6 crates/deed/src/pin.rs 'if self.suspended() {
             return Serve::EmergencyOnly' 'if self.suspended() && now.0 == 0 {
             return Serve::EmergencyOnly'
-without 7 crates/server/src/node/radio.rs 'if let Err(refusal) = self.write_door(vec![record]) {
-            tracing::error!(%refusal, "an attach' 'if let Err(refusal) = self.write_door(vec![]) {
-            drop(record);
+without 7 crates/server/src/node/radio.rs 'let told = told.iter().map(|entry| self.entry(number, entry)).collect();
+        if let Err(refusal) = self.write_door(told) {
+            tracing::error!(%refusal, "an attach' 'drop(told);
+        if let Err(refusal) = self.write_door(vec![]) {
             tracing::error!(%refusal, "an attach'
 without 8 crates/simward/src/card/folder/mod.rs 'if !lock.is_tampering() {' 'if !lock.is_tampering() || now.0 > 0 {'
 without 9 crates/operator/src/message.rs 'Some(until) if application => Route::HeldUntil(until),' ''
