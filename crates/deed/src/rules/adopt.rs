@@ -2,14 +2,13 @@
 //! thirty days.
 
 use super::Step;
+use super::span::Span;
 use crate::log::policy::Policy;
-use crate::log::proof::{LoggedLeaf, TlogProof};
 use crate::manifest::{Manifests, RoleKind};
 use crate::proven::Signer;
 use crate::state::{Consenter, State};
 use crate::wait::LOOSER_MANIFEST;
 use crate::{Digest, Reason};
-use alloc::string::ToString;
 use keys::sign::Verifier;
 
 /// The proofs that a manifest has been public: empty where nothing becomes looser.
@@ -44,21 +43,9 @@ pub(super) fn adopted(
         if public.early.is_empty() || public.late.is_empty() {
             return Err(Reason::Adoption(why));
         }
-        let leaf = manifests.leaf(new);
-        let seen = |proof: &[u8]| -> Result<LoggedLeaf, Reason> {
-            let proof = TlogProof::parse(proof).map_err(|e| Reason::Log(e.to_string()))?;
-            proof.check(verifier, policy, &leaf).map_err(|e| Reason::Log(e.to_string()))
-        };
-        let (early, late) = (seen(public.early)?, seen(public.late)?);
-        if early.index != late.index {
-            return Err(Reason::Log("the two proofs are of two leaves".into()));
-        }
-        let (since, now) = (early.witnessed.seen_by, late.witnessed.still_at);
-        let waited = now.saturating_sub(since);
-        if waited < LOOSER_MANIFEST {
-            return Err(Reason::Wait { waited, needed: LOOSER_MANIFEST });
-        }
-        state.proved_time = state.proved_time.max(now);
+        let span = Span::prove(verifier, policy, &manifests.leaf(new), public.early, public.late)?;
+        span.lasted(LOOSER_MANIFEST)?;
+        state.proved_time = state.proved_time.max(span.ready);
     } else if !public.early.is_empty() || !public.late.is_empty() {
         return Err(Reason::Log("proofs that nothing needs".into()));
     }

@@ -2,6 +2,7 @@
 
 use super::Step;
 use super::request::{backing, forbidden, lifts_legal_bit, removable, two_desks};
+use super::span::{Span, logged};
 use crate::Digest;
 use crate::Reason;
 use crate::class::{Backing, Class};
@@ -10,12 +11,10 @@ use crate::event::Source;
 use crate::intent::Change;
 use crate::log::Leaf;
 use crate::log::policy::Policy;
-use crate::log::proof::{LoggedLeaf, TlogProof};
 use crate::manifest::Manifest;
 use crate::record::{Card, Factor, FactorId, FactorKey, Place};
 use crate::state::{Closed, Consenter, FactorState, Live, Moved, Slot, State, bit};
 use crate::wait::{ABANDONED, LEGAL, NO_PORT_AFTER_MOVE, PAST_A_SUSPENSION, PROBATION, own, wait};
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use keys::sign::Verifier;
 
@@ -25,16 +24,6 @@ pub(super) struct LogProofs<'a> {
     pub(super) early: &'a [u8],
     pub(super) late: &'a [u8],
     pub(super) origin: &'a [u8],
-}
-
-/// What the proofs say of time.
-struct Proved {
-    /// Some honest clock was not past this when the wait began.
-    start: u64,
-    /// Some honest clock had reached this when the wait began.
-    start_reached: u64,
-    /// Some honest clock had reached this when the wait was over.
-    ready: u64,
 }
 
 pub(super) fn committed(
@@ -69,10 +58,7 @@ pub(super) fn committed(
         let probation = on_probation(verifier, policy, &state, &proved, proofs)?;
         authorised(manifest, &state, &live, &counted, probation)?
     };
-    let waited = proved.ready.saturating_sub(proved.start);
-    if proved.ready < proved.start || waited < needed {
-        return Err(Reason::Wait { waited, needed });
-    }
+    proved.lasted(needed)?;
     let (ready, not_before, expiry) = (proved.ready, live.intent.not_before, live.intent.expiry);
     if ready < not_before || ready > expiry {
         return Err(Reason::Window { ready, not_before, expiry });
@@ -101,40 +87,18 @@ fn spends(change: &Change) -> bool {
     }
 }
 
-fn log(error: crate::log::LogError) -> Reason {
-    Reason::Log(error.to_string())
-}
-
-fn logged(
-    verifier: &impl Verifier,
-    policy: &Policy,
-    leaf: &Leaf,
-    proof: &[u8],
-) -> Result<LoggedLeaf, Reason> {
-    TlogProof::parse(proof).and_then(|p| p.check(verifier, policy, leaf)).map_err(log)
-}
-
 /// The witnessed beginning and end of the wait: two proofs of one leaf.
 fn prove_time(
     verifier: &impl Verifier,
     policy: &Policy,
     state: &State,
     proofs: &LogProofs<'_>,
-) -> Result<Proved, Reason> {
+) -> Result<Span, Reason> {
     let head = state
         .head_at(proofs.start_seq)
         .ok_or(Reason::Log("the wait begins at an event that is not here".into()))?;
     let leaf = Leaf { tag: state.tag(proofs.start_seq), head };
-    let early = logged(verifier, policy, &leaf, proofs.early)?;
-    let late = logged(verifier, policy, &leaf, proofs.late)?;
-    if early.index != late.index {
-        return Err(Reason::Log("the two proofs are of two leaves".into()));
-    }
-    Ok(Proved {
-        start: early.witnessed.seen_by,
-        start_reached: early.witnessed.still_at,
-        ready: late.witnessed.still_at,
-    })
+    Span::prove(verifier, policy, &leaf, proofs.early, proofs.late)
 }
 
 struct Counted {
@@ -153,7 +117,7 @@ impl Counted {
 }
 
 /// The consents that count: given by the time the wait began, by factors mature then.
-fn counted(state: &State, live: &Live, start_seq: u64, proved: &Proved) -> Counted {
+fn counted(state: &State, live: &Live, start_seq: u64, proved: &Span) -> Counted {
     let in_time: Vec<(Consenter, u64)> =
         live.consents.iter().filter(|(_, seq)| *seq <= start_seq).copied().collect();
     let mature = |f: &FactorState| f.mature_at(proved.start_reached);
@@ -228,7 +192,7 @@ fn given_up(manifest: &Manifest, live: &Live, start_seq: u64) -> Result<u64, Rea
 }
 
 /// What may have changed since the request was made.
-fn may_follow(state: &State, live: &Live, counted: &Counted, proved: &Proved) -> Result<(), Reason> {
+fn may_follow(state: &State, live: &Live, counted: &Counted, proved: &Span) -> Result<(), Reason> {
     match &live.intent.change {
         Change::RemoveFactor { factor } => removable(state, factor, &counted.sheets(state)),
         Change::PortOut { .. } => match &state.moved {
@@ -265,7 +229,7 @@ fn on_probation(
     verifier: &impl Verifier,
     policy: &Policy,
     state: &State,
-    proved: &Proved,
+    proved: &Span,
     proofs: &LogProofs<'_>,
 ) -> Result<bool, Reason> {
     if state.source == Source::New || proofs.origin.is_empty() {
@@ -274,10 +238,9 @@ fn on_probation(
         }
         return Ok(state.source != Source::New);
     }
-    let proof = TlogProof::parse(proofs.origin).map_err(log)?;
     // Event 0's own tag is keyed by the operator's roll key, which no owner has; event 1 stands in for it, being later.
     let head = state.head_at(1).ok_or(Reason::Log("no event old enough".into()))?;
-    let first = proof.check(verifier, policy, &Leaf { tag: state.tag(1), head }).map_err(log)?;
+    let first = logged(verifier, policy, &Leaf { tag: state.tag(1), head }, proofs.origin)?;
     Ok(proved.start_reached < first.witnessed.seen_by.saturating_add(PROBATION))
 }
 
@@ -287,7 +250,7 @@ fn carry_out(
     seq: u64,
     class: Class,
     in_hand: bool,
-    proved: &Proved,
+    proved: &Span,
 ) -> Result<(), Reason> {
     match &live.intent.change {
         Change::Move { slot, to, lost, .. } => replace(state, *slot, to, *lost, class, proved),
@@ -386,7 +349,7 @@ fn replace(
     to: &Card,
     lost: bool,
     class: Class,
-    proved: &Proved,
+    proved: &Span,
 ) -> Result<(), Reason> {
     let held =
         state.slots.iter_mut().find(|s| s.number == slot).ok_or(Reason::Intent("no card in that slot"))?;

@@ -8,6 +8,7 @@ mod hold;
 mod issue;
 mod observe;
 mod request;
+mod span;
 mod watch;
 
 pub(crate) use hold::{ends, objector, signed_since_lifted};
