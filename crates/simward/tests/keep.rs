@@ -1,11 +1,13 @@
 //! `simward keep`: what the ledger refuses, and what it shows of what was changed behind its back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
+use common::{Node, simward};
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 const OLD: &str = "[[number]]\nnumber = \"447700900123\"\nplan = \"giffgaff\"\n\n\
                    [[number.use]]\non = \"2026-08-03\"\nproof = \"as its holder says\"\n";
@@ -51,12 +53,6 @@ impl Folder {
         assert!(ok, "{said}");
         serde_json::from_str(&said).unwrap()
     }
-}
-
-fn simward(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simward"));
-    command.current_dir(folder).env("SIMWARD_DEVICE_KEYS", folder.join("device-keys")).env("RUST_LOG", "off");
-    command
 }
 
 #[test]
@@ -205,28 +201,9 @@ fn a_rotation_waits_for_a_code() {
     assert!(!ok && said.contains("change of SIM is pending"), "{said}");
 }
 
-struct Node {
-    child: Child,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Owners' folders, each with the keys of a deed.
 fn owners(folder: &Path, names: &[&str]) {
-    let mut child = simward(folder)
-        .args(["up", "--data", "node", "--listen", "127.0.0.1:0", "--short-waits"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let _node = Node { child };
+    let _node = Node::hasty(folder);
     for (n, name) in names.iter().enumerate() {
         let number = format!("861380013800{n}");
         let output = simward(folder)

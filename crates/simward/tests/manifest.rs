@@ -1,45 +1,15 @@
 //! `simward manifest` against a running node: from a draft to its place in the log, and nothing without the root.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+mod common;
 
-struct Node(Child);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(folder: &Path) -> Node {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_simward"))
-        .current_dir(folder)
-        .args(["up", "--data", "node", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.starts_with("ready"), "{line}");
-    Node(child)
-}
-
-fn run(folder: &Path, line: &str) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simward"));
-    let output = command.current_dir(folder).args(line.split(' ')).stdin(Stdio::null()).output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-}
+use common::{Node, run};
 
 #[test]
 fn a_manifest_goes_from_a_draft_to_the_log_and_only_under_its_root() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let node = start(folder);
+    let node = Node::start(folder);
     let good = |line: &str| {
         let (ok, said) = run(folder, line);
         assert!(ok, "{line}: {said}");
@@ -80,6 +50,6 @@ fn a_manifest_goes_from_a_draft_to_the_log_and_only_under_its_root() {
     assert!(shown[1]["looser"].as_str().unwrap().contains("wait"), "{said}");
     assert_eq!(shown.as_array().unwrap().len(), 2);
     drop(node);
-    let _node = start(folder);
+    let _node = Node::start(folder);
     assert!(good("manifest show --data node").contains("version 2"));
 }

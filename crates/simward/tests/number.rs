@@ -1,60 +1,33 @@
 //! `simward number` against a running node: what must not be lost, and what nobody else may read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::io::{BufRead as _, BufReader};
+mod common;
+
+use common::{Node, run, simward};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
-struct Node {
+/// A node whose waits are short, and a folder for it and its owners.
+struct Stage {
     folder: tempfile::TempDir,
-    child: Child,
+    _node: Node,
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn simward(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simward"));
-    command.current_dir(folder).env("SIMWARD_DEVICE_KEYS", folder.join("device-keys"));
-    command
-}
-
-impl Node {
-    fn start() -> Self {
+impl Stage {
+    fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = simward(folder.path())
-            .args(["up", "--data", "node", "--listen", "127.0.0.1:0", "--short-waits"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("ready"), "{line}");
-        Self { folder, child }
+        let _node = Node::hasty(folder.path());
+        Self { folder, _node }
     }
 
-    /// What a command says, and whether it did what was asked.
     fn run(&self, line: &str) -> (bool, String) {
-        let output = simward(self.folder.path())
-            .args(line.split(' '))
-            .args(["--data", "node"])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+        run(self.folder.path(), &format!("{line} --data node"))
     }
 }
 
 #[test]
 fn a_number_whose_keys_cannot_be_kept_does_not_come_to_life() {
-    let node = Node::start();
+    let node = Stage::new();
     let (ok, said) = node.run("number issue 8613800138000 --profile nowhere/card.toml --owner owner");
     assert!(!ok && said.contains("nowhere/card.toml"), "{said}");
     let (ok, said) = node.run("number show 8613800138000");
@@ -72,7 +45,7 @@ fn a_number_whose_keys_cannot_be_kept_does_not_come_to_life() {
 
 #[test]
 fn what_holds_a_watch_key_is_for_its_owner_alone() {
-    let node = Node::start();
+    let node = Stage::new();
     node.run("number issue 8613800138000 --profile card.toml --owner owner");
     let (ok, said) = node.run("number history 8613800138000 --owner owner --export history.deed");
     assert!(ok && said.contains("keep it to yourself"), "{said}");
@@ -86,7 +59,7 @@ fn what_holds_a_watch_key_is_for_its_owner_alone() {
 
 #[test]
 fn a_stand_by_card_that_was_stopped_is_not_said_to_be_authorised() {
-    let node = Node::start();
+    let node = Stage::new();
     node.run("number issue 8613800138000 --profile card.toml --owner owner");
     let waiting = simward(node.folder.path())
         .args(

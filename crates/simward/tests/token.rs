@@ -1,41 +1,16 @@
 //! `simward token` beside a running node: what it makes opens, what it revokes does not, and the file has no token.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+mod common;
 
-struct Node(Child);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn run(folder: &Path, line: &str) -> (bool, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simward"));
-    let output = command.current_dir(folder).args(line.split(' ')).stdin(Stdio::null()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.success(), text(output.stdout), text(output.stderr))
-}
+use common::{Node, parts as run};
 
 #[test]
 fn a_token_opens_what_its_role_may_until_it_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_simward"))
-        .current_dir(folder)
-        .args(["up", "--data", "node", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let _node = Node(child);
-    let url = std::fs::read_to_string(folder.join("node/url")).unwrap();
+    let node = Node::start(folder);
+    let url = &node.url;
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let get = |path: &str, token: &str| {
         let request = agent.get(format!("{url}{path}")).header("authorization", format!("Bearer {token}"));

@@ -2,52 +2,27 @@
 //! --log` against a running node.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
+use common::{Node, run};
 use deed::history::History;
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
-struct Node {
+/// A node whose waits are short, and a folder for it and its owner.
+struct Stage {
     folder: tempfile::TempDir,
-    child: Child,
-    url: String,
+    node: Node,
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Node {
-    fn start() -> Self {
+impl Stage {
+    fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_simward"))
-            .current_dir(folder.path())
-            .args(["up", "--data", "node", "--listen", "127.0.0.1:0", "--short-waits"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.split(' ').nth(1).unwrap().to_string();
-        Self { folder, child, url }
+        let node = Node::hasty(folder.path());
+        Self { folder, node }
     }
 
     fn run(&self, line: &str) -> (bool, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_simward"))
-            .current_dir(self.folder.path())
-            .args(line.split(' '))
-            .env("SIMWARD_DEVICE_KEYS", self.folder.path().join("device-keys"))
-            .env("RUST_LOG", "off")
-            .output()
-            .unwrap();
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
-        )
+        run(self.folder.path(), line)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -64,27 +39,27 @@ impl Node {
 
 #[test]
 fn each_broken_history_says_which_step_held_and_why_the_next_did_not() {
-    let node = Node::start();
-    let (ok, said) = node.run("number issue 8613800138000 --profile card.toml --owner owner --data node");
+    let stage = Stage::new();
+    let (ok, said) = stage.run("number issue 8613800138000 --profile card.toml --owner owner --data node");
     assert!(ok, "{said}");
-    let log = format!("{}/log", node.url);
+    let log = format!("{}/log", stage.node.url);
     let watch = format!("watch --receipt owner/receipt.toml --state state --once --log {log}");
-    assert_eq!(node.run(&watch), (true, String::new()), "what the receipt names is no news");
-    let (ok, said) = node.run("number change 8613800138000 --owner owner --profile new.toml --data node");
+    assert_eq!(stage.run(&watch), (true, String::new()), "what the receipt names is no news");
+    let (ok, said) = stage.run("number change 8613800138000 --owner owner --profile new.toml --data node");
     assert!(ok, "{said}");
     let done = (0..100).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
-        node.run("number history 8613800138000 --owner owner --data node").1.contains("committed")
+        stage.run("number history 8613800138000 --owner owner --data node").1.contains("committed")
     });
     assert!(done);
-    let (ok, said) = node.run(&watch);
+    let (ok, said) = stage.run(&watch);
     assert!(
         ok && said.contains("checked, it is: requested: a change of SIM") && said.contains("committed"),
         "{said}"
     );
-    assert!(node.run("number history 8613800138000 --owner owner --export good.deed --data node").0);
-    let good = History::decode(&std::fs::read(node.path("good.deed")).unwrap()).unwrap();
-    let (ok, json, said) = node.verify(&good, &format!(" --log {log}"));
+    assert!(stage.run("number history 8613800138000 --owner owner --export good.deed --data node").0);
+    let good = History::decode(&std::fs::read(stage.path("good.deed")).unwrap()).unwrap();
+    let (ok, json, said) = stage.verify(&good, &format!(" --log {log}"));
     assert!(ok && said.contains("holds: chain · rules · logged · witnessed · same as my pin"), "{said}");
     assert_eq!((&json["reached"], &json["live"]["holds"]), (&"same as my pin".into(), &true.into()));
     assert_eq!((&json["next"], &json["why"]), (&serde_json::Value::Null, &serde_json::Value::Null));
@@ -108,7 +83,7 @@ fn each_broken_history_says_which_step_held_and_why_the_next_did_not() {
     for (what, breaks, reached, next) in cases {
         let mut broken = good.clone();
         breaks(&mut broken);
-        let (ok, json, said) = node.verify(&broken, "");
+        let (ok, json, said) = stage.verify(&broken, "");
         assert!(!ok && json["holds"] == false, "{what}: {said}");
         assert_eq!(json["reached"].as_str(), reached, "{what}: {json}");
         assert_eq!(json["next"], next, "{what}: {json}");
@@ -126,23 +101,23 @@ fn each_broken_history_says_which_step_held_and_why_the_next_did_not() {
         assert!(said.contains(&format!("not      {next}{at}: ")), "{what}: {said}");
     }
     // Another event in the place of the receipt's: only the pin tells.
-    let receipt = std::fs::read_to_string(node.path("owner/receipt.toml")).unwrap();
+    let receipt = std::fs::read_to_string(stage.path("owner/receipt.toml")).unwrap();
     let head = receipt.lines().find_map(|l| l.strip_prefix("head = ")).unwrap().to_string();
     std::fs::write(
-        node.path("owner/receipt.toml"),
+        stage.path("owner/receipt.toml"),
         receipt.replace(&format!("head = {head}"), &format!("head = \"{}\"", "0".repeat(64))),
     )
     .unwrap();
-    let (ok, json, said) = node.verify(&good, "");
+    let (ok, json, said) = stage.verify(&good, "");
     assert!(!ok && json["reached"] == "witnessed" && json["next"] == "same as my pin", "{said}");
-    std::fs::write(node.path("owner/receipt.toml"), receipt).unwrap();
+    std::fs::write(stage.path("owner/receipt.toml"), receipt).unwrap();
 
     // An older file is told what it lacks; a log that is not there is said to be not there.
     let mut older = good.clone();
     older.events.truncate(2);
-    let (ok, json, said) = node.verify(&older, &format!(" --log {log}"));
+    let (ok, json, said) = stage.verify(&older, &format!(" --log {log}"));
     assert!(ok && json["live"]["newer_events"].as_u64().unwrap() > 0 && said.contains("newer"), "{said}");
-    let (ok, json, _) = node.verify(&good, " --log http://127.0.0.1:1/log");
+    let (ok, json, _) = stage.verify(&good, " --log http://127.0.0.1:1/log");
     assert!(!ok && json["live"]["code"] == "source" && json["holds"] == true, "{json}");
 }
 
